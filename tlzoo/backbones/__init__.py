@@ -1,0 +1,1 @@
+"""Backbones: pretrained networks with preprocessing, pooling and stages."""

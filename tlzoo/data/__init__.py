@@ -1,0 +1,1 @@
+"""Data: labelled items in, checked and split; pixels out."""

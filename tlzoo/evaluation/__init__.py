@@ -1,0 +1,1 @@
+"""Evaluation: evidence from a run folder."""

@@ -1,0 +1,1 @@
+"""Export: from a model in memory to a bundle that serves."""

@@ -1,0 +1,1 @@
+"""Features: computed once by the fastest verified engine, kept in a cache."""

@@ -1,0 +1,1 @@
+"""Recipes: pure functions from facts to a plan."""

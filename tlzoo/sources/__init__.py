@@ -1,0 +1,1 @@
+"""Sources turn one scheme of locator into verified files or a network."""

@@ -1,0 +1,1 @@
+"""Tasks: what is learned on top of a backbone."""

@@ -1,0 +1,1 @@
+"""Training: the interpreter of plans; the only compile() and fit()."""

@@ -1,0 +1,1 @@
+"""Keras callbacks used by training."""

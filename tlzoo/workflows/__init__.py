@@ -1,0 +1,1 @@
+"""Workflows: the only place that strings steps together."""
