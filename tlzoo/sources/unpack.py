@@ -1,0 +1,72 @@
+"""Unpacks archives from strangers: nothing outside the folder, no links, no bombs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+
+from tlzoo.errors import SourceError
+
+_FLOOR = 64 << 20
+_RATIO = 100
+
+
+def unpack_zip(archive: Path, folder: Path, *, max_bytes: int | None = None) -> None:
+    """Unpacks a zip archive after looking at every entry.
+
+    Args:
+        archive: The file.
+        folder: Where to; must exist. It may hold part of the archive if an error is raised.
+        max_bytes: Most bytes it may unpack to; by default 100 times its own size, and at least 64 MiB.
+
+    Raises:
+        SourceError: It is no zip archive or a damaged one, an entry would land outside `folder`, is a link or
+            a device or appears twice, or the whole is larger than `max_bytes`.
+    """
+    limit = max_bytes or max(_FLOOR, _RATIO * archive.stat().st_size)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = opened.infolist()
+            _look(archive.name, entries, limit)
+            for entry in entries:
+                target = folder / entry.filename
+                if entry.is_dir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with opened.open(entry) as source, target.open("xb") as file:
+                    shutil.copyfileobj(source, file, 1 << 20)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and not isinstance(error, FileExistsError | NotADirectoryError):
+            raise
+        raise _refused(archive.name, f"it cannot be unpacked ({error})") from error
+
+
+def _look(name: str, entries: list[zipfile.ZipInfo], limit: int) -> None:
+    """Refuses an archive for what its directory says, before a byte is written."""
+    seen: set[str] = set()
+    for entry in entries:
+        parts = entry.filename.split("/")
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if entry.filename.startswith("/") or ".." in parts or re.search(r"[\\:\x00]", entry.filename):
+            raise _refused(name, f"entry '{entry.filename}' would land outside its folder")
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _refused(name, f"entry '{entry.filename}' is a link or a device")
+        if entry.filename in seen:
+            raise _refused(name, f"entry '{entry.filename}' appears twice")
+        seen.add(entry.filename)
+    total = sum(entry.file_size for entry in entries)
+    if total > limit:
+        raise _refused(name, f"it would unpack to {total:,} bytes, more than the {limit:,} expected at most")
+
+
+def _refused(name: str, why: str) -> SourceError:
+    return SourceError(
+        f"{name} was not unpacked: {why}.",
+        allowed="a plain zip archive of files.",
+        do="Do not use the file; fetch it again or ask where it came from.",
+    )
