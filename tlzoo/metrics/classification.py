@@ -181,8 +181,10 @@ def checked(labels: Labels, probabilities: Probabilities, *, classes: int) -> tu
     if len(labels) == 0:
         raise ValueError("There are 0 examples to score; scores need at least 1.")
     if rows.shape != (len(labels), classes):
-        raise ValueError(f"Probabilities are {rows.shape}; {len(labels)} labels and {classes} names need "
-                         f"({len(labels)}, {classes}).")  # fmt: skip
+        raise ValueError(
+            f"Probabilities are {rows.shape}; {len(labels)} labels and {classes} names need "
+            f"({len(labels)}, {classes})."
+        )
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"Labels run from {labels.min()} to {labels.max()}; allowed is 0..{classes - 1}.")
     sums = rows.sum(axis=1, keepdims=True)
