@@ -22,6 +22,7 @@ class DatasetCard(BaseModel):
         classes: Class names in label order.
         examples: How many labelled items it holds.
         protocol: How published results split it, in words.
+        symmetry: Which mirrorings and turns leave a label as it is: none, left to right, or all eight of the square.
         test_fraction: Share held out for the test set when the authors give no split of their own.
         licence: SPDX identifier.
         citation: One line.
@@ -40,6 +41,7 @@ class DatasetCard(BaseModel):
     classes: tuple[str, ...] = Field(min_length=2)
     examples: int = Field(gt=0)
     protocol: str
+    symmetry: Literal["none", "horizontal", "dihedral"] = "horizontal"
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
     licence: str
     citation: str

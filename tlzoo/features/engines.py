@@ -1,0 +1,133 @@
+"""Engines compute features of a frozen backbone: a plain `tf.function`, or LiteRT with XNNPACK.
+
+Which one is faster depends on the network and the machine, so it is measured once per backbone, checked for
+parity, and remembered in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from tlzoo import paths
+from tlzoo.backbones.backbone import Backbone
+from tlzoo.features.litert import LiteRTEngine, convert
+
+TOLERANCE = 2e-3
+"""Largest difference between engines that counts as the same, relative to the features' largest value."""
+
+
+class Engine(Protocol):
+    """Computes features for batches of any length up to `batch_size`."""
+
+    name: str
+    batch_size: int
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Turns uint8 pixels (n, h, w, 3) into float32 features (n, d)."""
+        ...
+
+
+class GraphEngine:
+    """The backbone's own graph as one `tf.function`."""
+
+    name = "graph"
+
+    def __init__(self, backbone: Backbone, batch_size: int = 16) -> None:
+        self.batch_size = batch_size
+        spec = tf.TensorSpec((None, *backbone.size, 3), tf.uint8)
+
+        @tf.function(input_signature=[spec], jit_compile=False)
+        def forward(pixels: tf.Tensor) -> tf.Tensor:
+            return backbone.model(tf.cast(pixels, tf.float32), training=False)
+
+        self._forward = forward
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Turns uint8 pixels (n, h, w, 3) into float32 features (n, d)."""
+        return self._forward(tf.constant(pixels)).numpy()
+
+
+def choose_engine(backbone: Backbone, name: str = "auto") -> Engine:
+    """Returns the fastest engine that gives this backbone's features on this machine.
+
+    The first call for a backbone converts it, checks that both engines agree on a batch, times both, and
+    remembers the winner in `cache_dir()/engines`.
+
+    Args:
+        backbone: The backbone, whose weights must not change afterwards.
+        name: `auto`, or `graph` / `litert` to insist.
+
+    Returns:
+        An engine. LiteRT that cannot convert the network, or disagrees, is never chosen by `auto`.
+    """
+    if name == "graph":
+        return GraphEngine(backbone)
+    folder = paths.cache_dir() / "engines" / _key(backbone)
+    if name == "litert":
+        return LiteRTEngine(_converted(backbone, folder))
+    choice = folder / "choice.json"
+    if choice.is_file() and json.loads(choice.read_text())["engine"] == "litert":
+        return LiteRTEngine(_converted(backbone, folder))
+    if choice.is_file():
+        return GraphEngine(backbone)
+    return _measure(backbone, folder, choice)
+
+
+def _measure(backbone: Backbone, folder: Path, choice: Path) -> Engine:
+    graph = GraphEngine(backbone)
+    pixels = np.random.default_rng(0).integers(0, 256, (graph.batch_size, *backbone.size, 3), dtype=np.uint8)
+    expected = graph(pixels)
+    facts: dict[str, object] = {"backbone": backbone.card.name, "graph_seconds": _seconds(graph, pixels)}
+    best: Engine = graph
+    try:
+        litert = LiteRTEngine(_converted(backbone, folder))
+        got = litert(pixels)
+    except Exception as error:
+        facts["litert_refused"] = f"{type(error).__name__}: {error}"[:500]
+    else:
+        difference = float(np.abs(got - expected).max() / max(float(np.abs(expected).max()), 1e-6))
+        facts |= {"litert_difference": difference, "litert_seconds": _seconds(litert, pixels)}
+        if difference <= TOLERANCE and facts["litert_seconds"] < facts["graph_seconds"]:  # type: ignore[operator]
+            best = litert
+    paths.write_json(choice, facts | {"engine": best.name})
+    return best
+
+
+def _seconds(engine: Engine, pixels: np.ndarray) -> float:
+    """Returns the better of two timed runs, after the warm one that gave the parity check."""
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        engine(pixels)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _converted(backbone: Backbone, folder: Path) -> Path:
+    path = folder / "features.tflite"
+    if not path.is_file():
+        paths.write_bytes(path, convert(backbone))
+    return path
+
+
+def _key(backbone: Backbone) -> str:
+    machine = f"{platform.machine()}-{os.cpu_count()}-{_cpu_model()}-tf{tf.__version__}"
+    text = f"1|{backbone.weights_hash}|{backbone.size}|{backbone.card.preprocessing}|{machine}"
+    return f"{backbone.card.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

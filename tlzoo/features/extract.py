@@ -1,0 +1,108 @@
+"""One pass of a frozen backbone over the data, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+
+from tlzoo.backbones.backbone import Backbone
+from tlzoo.data.augment import augment
+from tlzoo.data.dataset import Dataset
+from tlzoo.data.pixels import stream_pixels
+from tlzoo.features.cache import FeatureCache, FeatureKey
+from tlzoo.features.engines import Engine, choose_engine
+from tlzoo.plans import Augment
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what) as images pass."""
+
+STREAM_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Features of one data set under one backbone.
+
+    Attributes:
+        backbone: Frozen while this object lives.
+        dataset: Where the images come from.
+        resize: The policy that brings them to the backbone's size.
+        engine_name: `auto`, `graph` or `litert`.
+        cache: Where features are kept.
+        progress: Told how far the pass is.
+    """
+
+    backbone: Backbone
+    dataset: Dataset
+    resize: str = "stretch"
+    engine_name: str = "auto"
+    cache: FeatureCache = field(default_factory=FeatureCache)
+    progress: Progress | None = None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, chosen when first needed."""
+        return choose_engine(self.backbone, self.engine_name)
+
+    def plain(self) -> np.ndarray:
+        """Returns features float32 (n, d) of every item, in order."""
+        return self._kept(self._key(np.arange(len(self.dataset))), np.arange(len(self.dataset)), None)
+
+    def views(self, indices: np.ndarray, policy: Augment, count: int, seed: int) -> list[np.ndarray]:
+        """Returns `count` arrays float32 (len(indices), d) of randomly changed copies.
+
+        Args:
+            indices: Items to take, int (m,).
+            policy: How images may change.
+            count: How many copies of each.
+            seed: The same seed gives the same copies.
+        """
+        base = replace(self._key(indices), augment=policy.model_dump_json(), seed=seed)
+        return [self._kept(replace(base, view=view), indices, policy) for view in range(1, count + 1)]
+
+    def _key(self, indices: np.ndarray) -> FeatureKey:
+        chosen = hashlib.sha256(np.asarray(indices, np.int64).tobytes()).hexdigest()[:16]
+        card = self.backbone.card
+        return FeatureKey(
+            weights=self.backbone.weights_hash,
+            size=self.backbone.size,
+            resize=self.resize,
+            preprocessing=f"{card.preprocessing.model_dump_json()}{card.pooling}",
+            engine=self.engine.name,
+            dataset=f"{self.dataset.fingerprint}:{chosen}",
+        )
+
+    def _kept(self, key: FeatureKey, indices: np.ndarray, policy: Augment | None) -> np.ndarray:
+        kept = self.cache.get(key)
+        if kept is not None and kept.shape[0] == len(indices):
+            return kept
+        return self.cache.put(key, self._pass(key, indices, policy))
+
+    def _pass(self, key: FeatureKey, indices: np.ndarray, policy: Augment | None) -> np.ndarray:
+        what = "features" if policy is None else f"features, view {key.view}"
+        parts: list[np.ndarray] = []
+        done = 0
+        stream = stream_pixels(self.dataset, indices, self.backbone.size, self.resize, STREAM_BATCH)
+        for pixels, chosen in stream:
+            if policy is not None:
+                pixels = _changed(pixels, chosen, policy, key)
+            parts.extend(
+                self.engine(pixels[at : at + self.engine.batch_size])
+                for at in range(0, len(pixels), self.engine.batch_size)
+            )
+            done += len(pixels)
+            if self.progress:
+                self.progress(done, len(indices), what)
+        return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def _changed(pixels: np.ndarray, indices: np.ndarray, policy: Augment, key: FeatureKey) -> np.ndarray:
+    """Returns pixels changed at random; an image's change depends on seed, view and its index alone."""
+    seeds = np.stack([np.full(len(indices), key.seed * 1009 + key.view), indices], axis=1).astype(np.int32)
+    changed = augment(tf.cast(pixels, tf.float32), tf.constant(seeds), policy)
+    return tf.cast(tf.round(tf.clip_by_value(changed, 0.0, 255.0)), tf.uint8).numpy()

@@ -1,0 +1,133 @@
+"""Fine-tuning: the head first, then the backbone from the top down to a chosen stage.
+
+When to use it: some hundreds of examples or more, or data unlike the pretraining data. When it loses: very few
+examples, and test data from elsewhere than the training data, where it distorts features that a plain head would
+have kept (Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022; starting from a trained head, as
+here, is their remedy).
+
+Earlier stages move at lower rates (Howard & Ruder, ULMFiT, ACL 2018; fastai's `fine_tune`); rates warm up and
+fall along a half cosine; BatchNorm keeps its statistics unless asked.
+"""
+
+from __future__ import annotations
+
+from tlzoo.cards import BackboneCard
+from tlzoo.errors import UsageError
+from tlzoo.plans import Augment, Phase, Plan
+from tlzoo.recipes.facts import Facts, Symmetry
+from tlzoo.recipes.options import L2_GRID, Batchnorm, ClassWeights, Optimizer, Resize, Schedule, ladder, turns
+
+
+def fine_tune(
+    card: BackboneCard,
+    facts: Facts,
+    *,
+    size: tuple[int, int] | None = None,
+    resize: Resize = "stretch",
+    top: int = 0,
+    head_epochs: int = 30,
+    epochs: int = 12,
+    batch_size: int = 32,
+    rate: float = 5e-4,
+    rate_ratio: float = 0.2,
+    optimizer: Optimizer = "adamw",
+    schedule: Schedule = "cosine",
+    warmup: float = 0.1,
+    weight_decay: float = 0.01,
+    label_smoothing: float = 0.1,
+    dropout: float = 0.0,
+    clip_norm: float = 1.0,
+    symmetry: Symmetry | None = None,
+    crop: float = 0.8,
+    brightness: float = 0.1,
+    contrast: float = 0.1,
+    mixup: float = 0.0,
+    batchnorm: Batchnorm = "frozen",
+    patience: int = 0,
+    class_weights: ClassWeights = "none",
+    seed: int = 0,
+) -> Plan:
+    """Plans a head on cached features, then training of the top stages on pixels.
+
+    Args:
+        card: The backbone.
+        facts: The data.
+        size: Height and width of images in pixels; by default the card's.
+        resize: How images get that size.
+        top: How many stages train, counted from the top; 0 trains all of them.
+        head_epochs: Passes of the head over cached features before anything else moves.
+        epochs: Passes over the images.
+        batch_size: Images a step.
+        rate: Peak learning rate of the head and the top stage.
+        rate_ratio: Rate of the lowest trained stage as a share of `rate`.
+        optimizer: `adamw` or `sgd`.
+        schedule: Shape of the rates after warm-up.
+        warmup: Share of the steps over which rates rise.
+        weight_decay: Decoupled decay of kernels.
+        label_smoothing: Share of each label spread over all classes.
+        dropout: Share of features dropped before the head.
+        clip_norm: Largest global norm of the gradient; 0 leaves it alone.
+        symmetry: Mirrorings and turns to train with: `none`, `horizontal`, or `dihedral` (all eight of the
+            square, where up means nothing: cells, satellite pictures); by default what the data says.
+        crop: Smallest share of the area a random crop keeps.
+        brightness: Largest random shift, as a share of the full range.
+        contrast: Largest random relative change.
+        mixup: Alpha of the blending of pairs; 0 blends nothing.
+        batchnorm: `frozen`, or `train` to let trained stages update their statistics.
+        patience: Epochs without gain before training stops; 0 never stops early. The best epoch is kept.
+        class_weights: `none`, `balanced` or `sqrt`.
+        seed: Of everything random.
+
+    Raises:
+        UsageError: `top` asks for more stages than there are.
+    """
+    names = tuple(stage.name for stage in card.stages)
+    if not 0 <= top <= len(names):
+        raise UsageError(
+            f"top={top}: {card.name} has {len(names)} stages.", allowed=f"0 (all) to {len(names)}."
+        )
+    stages = names[-top:] if top else names
+    head = Phase(
+        name="head",
+        inputs="features",
+        trains=("head",),
+        rates={"head": 3e-3},
+        epochs=head_epochs,
+        batch_size=256,
+        l2=L2_GRID,
+        warmup=0.0,
+    )
+    tune = Phase(
+        name="tune",
+        inputs="pixels",
+        trains=(*stages, "head"),
+        rates={**ladder(stages, rate, rate_ratio), "head": rate},
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        schedule=schedule,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        dropout=dropout,
+        clip_norm=clip_norm,
+        augment=Augment(
+            **turns(symmetry or facts.symmetry),
+            crop=crop,
+            brightness=brightness,
+            contrast=contrast,
+            mixup=mixup,
+        ),
+        batchnorm=batchnorm,
+        patience=patience,
+    )
+    return Plan(
+        recipe="fine_tune",
+        backbone=card.name,
+        size=size or card.input.size,
+        resize=resize,
+        phases=(head, tune),
+        class_weights=class_weights,
+        precision="mixed_float16" if facts.gpu else "float32",
+        seed=seed,
+    )
