@@ -27,6 +27,7 @@ STORAGES = {
 }
 """PyTorch's storage types and how NumPy calls their numbers (bfloat16 is read as 16 raw bits)."""
 
+_MAX_OPCODES = 2_000_000
 _GLOBALS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
@@ -81,13 +82,15 @@ def read_pickle(stream: BytesIO) -> Any:
         None, str, int, float, bool, tuple, list, dict with str keys, `Global`, `Storage` or `Tensor`.
 
     Raises:
-        PickleRefusedError: An opcode, a name or an argument outside of what PyTorch writes, or a damaged pickle.
+        PickleRefusedError: The pickle is damaged, or holds what PyTorch's weights do not.
     """
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if opcode.name == "STOP":
                 return machine.pop()
+            if number == _MAX_OPCODES:
+                raise PickleRefusedError(f"more than {_MAX_OPCODES:,} opcodes")
             machine.step(opcode.name, argument)
     except PickleRefusedError:
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from io import BytesIO
 from math import prod
@@ -17,6 +18,7 @@ from tlzoo.sources.pickles import STORAGES, PickleRefusedError, Storage, Tensor,
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _MAX_RANK = 16
+_MAX_LENGTH = 1 << 40
 
 
 def read_torch(path: Path) -> dict[str, NDArray[Any]]:
@@ -37,11 +39,13 @@ def read_torch(path: Path) -> dict[str, NDArray[Any]]:
         (32, 3, 3, 3)
     """
     try:
-        state, storages = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
+        content = path.read_bytes()
+        zipped = zipfile.is_zipfile(BytesIO(content))
+        state, storages = _read_zip(content) if zipped else _read_legacy(content)
         if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
             raise PickleRefusedError("it is no flat mapping of names to tensors")
         return {name: _array(tensor, storages, name) for name, tensor in state.items()}
-    except (PickleRefusedError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, KeyError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"{path} cannot be read as PyTorch weights: {error}.",
             allowed="a state dict of plain tensors, as torch.save(module.state_dict(), path) writes it.",
@@ -49,9 +53,8 @@ def read_torch(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def _read_legacy(path: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
+def _read_legacy(content: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
     """Reads magic, protocol, system, state dict, storage keys, then each storage: int64 count and data."""
-    content = path.read_bytes()
     stream = BytesIO(content)
     if read_pickle(stream) != _MAGIC or read_pickle(stream) != _PROTOCOL:
         raise PickleRefusedError("it does not begin as PyTorch's files do")
@@ -74,9 +77,9 @@ def _read_legacy(path: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
     return state, storages
 
 
-def _read_zip(path: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
+def _read_zip(content: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
     """Reads `*/data.pkl` and, for every storage it mentions, `*/data/KEY`; nothing in it is compressed."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(BytesIO(content)) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         index = next((name for name in entries if name.endswith("/data.pkl")), None)
         if index is None or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
@@ -89,8 +92,8 @@ def _read_zip(path: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
         for key, storage in _described(state).items():
             if f"{root}data/{key}" not in entries:
                 raise PickleRefusedError(f"storage '{key}' is missing")
-            content = archive.read(f"{root}data/{key}")
-            storages[key], _ = _numbers(content, 0, storage, storage.count)
+            data = archive.read(f"{root}data/{key}")
+            storages[key], _ = _numbers(data, 0, storage, storage.count)
     return state, storages
 
 
@@ -126,7 +129,7 @@ def _array(tensor: Tensor, storages: dict[str, NDArray[Any]], name: str) -> NDAr
     whole = (
         isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= _MAX_RANK
     )
-    if not whole or not all(type(n) is int and 0 <= n <= numbers.size for n in (offset, *shape, *strides)):
+    if not whole or not all(type(n) is int and 0 <= n < _MAX_LENGTH for n in (offset, *shape, *strides)):
         raise PickleRefusedError(f"tensor '{name}' has an impossible shape")
     # A view with repeated elements (stride 0) could claim terabytes out of one number.
     if prod(shape) > numbers.size:

