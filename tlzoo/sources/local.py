@@ -1,0 +1,174 @@
+"""`file:PATH`: a whole `.keras` model, or weights for the architecture a card names. Complete or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlzoo.cards import BackboneCard
+from tlzoo.errors import CardError, UnreachableError, UsageError, WeightsError
+from tlzoo.sources import strict
+from tlzoo.sources.download import Progress
+from tlzoo.sources.locator import parse_locator
+
+if TYPE_CHECKING:
+    import keras
+
+FORMATS = (".keras", ".weights.h5", ".npz", ".safetensors")
+
+
+def path_of(card: BackboneCard) -> Path:
+    """Returns the file a `file:` locator names."""
+    return Path(parse_locator(card.locator).rest).expanduser()
+
+
+def at_hand(card: BackboneCard) -> bool:
+    """Tells if the file is there."""
+    return path_of(card).is_file()
+
+
+def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
+    """Returns the file; there is nothing to download.
+
+    Raises:
+        UnreachableError: It is not there.
+        ChecksumError: It is not what the card pins.
+    """
+    from tlzoo.sources import verify
+
+    path = path_of(card)
+    if not path.is_file():
+        raise UnreachableError(
+            f"{path}, which does not exist.", do="Put the file there, or mend the locator."
+        )
+    for checksum in card.checksums:
+        if checksum.file == path.name:
+            verify.check_file(path, checksum)
+    return path
+
+
+def load(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> keras.Model:
+    """Builds the network of a `file:` card.
+
+    Raises:
+        UnreachableError: The file is not there.
+        WeightsError: The weights do not fit the architecture completely.
+    """
+    needed = pretrained or not card.architecture
+    return load_file(card, fetch(card) if needed else None, size, pretrained=pretrained)
+
+
+def load_file(
+    card: BackboneCard, path: Path | None, size: tuple[int, int], *, pretrained: bool = True
+) -> keras.Model:
+    """Builds a network from a file.
+
+    Args:
+        card: Its `architecture` says what weights go into; a `.keras` file brings its own.
+        path: One of the known formats; None builds the card's architecture with random weights.
+        size: Height and width in pixels.
+        pretrained: False makes the weights of a `.keras` model random again.
+
+    Raises:
+        UsageError: The format is unknown, or the model takes another size.
+        WeightsError: The weights do not fit completely.
+    """
+    if path is None:
+        return build(card, size)
+    if path.name.endswith(".keras"):
+        return _whole_model(card, path, size, pretrained=pretrained)
+    if not path.name.endswith(FORMATS):
+        raise UsageError(
+            f"{card.name}: '{path.name}' has no known format.",
+            allowed=f"{', '.join(FORMATS)}.",
+            do="Convert it.",
+        )
+    network = build(card, size)
+    if path.name.endswith(".weights.h5"):
+        strict.load_h5(network, path)
+    else:
+        strict.assign(network, read_arrays(path), origin=path.name)
+    return network
+
+
+def build(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
+    """Builds a card's `architecture` with random weights.
+
+    Args:
+        card: `architecture` is `{like = "another_card"}`, or `{class = "..."}` naming a class of KerasHub with
+            its arguments, or a function of `keras.applications`.
+        size: Height and width in pixels.
+
+    Raises:
+        CardError: The card does not say what to build.
+    """
+    import keras
+
+    from tlzoo.sources import keras_hub, networks
+
+    if "like" in card.architecture:
+        return networks.built_like(card, size)
+    name = card.architecture.get("class")
+    if name is None:
+        raise CardError(
+            f"{card.name}: weights alone do not say what network they belong to.",
+            allowed='architecture = { like = "resnet50" } or { class = "ViTBackbone", ... }.',
+            do="Add [architecture] to the card.",
+        )
+    if (application := getattr(keras.applications, name, None)) is not None:
+        arguments = {key: value for key, value in card.architecture.items() if key != "class"}
+        network: keras.Model = application(
+            include_top=False, weights=None, input_shape=(*size, 3), **arguments
+        )
+        return network
+    return keras_hub.from_architecture(card, size)
+
+
+def read_arrays(path: Path) -> Mapping[str, Any]:
+    """Reads the arrays of an `.npz` (pickles are refused) or a `.safetensors` file.
+
+    Raises:
+        WeightsError: The file is damaged.
+    """
+    import zipfile
+
+    import numpy as np
+
+    try:
+        if path.name.endswith(".safetensors"):
+            from safetensors.numpy import load_file as read
+
+            return read(path)
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # safetensors raises its own type; NumPy ValueError, OSError, BadZipFile
+        if not isinstance(error, OSError | ValueError | zipfile.BadZipFile | RuntimeError) and not re.search(
+            "afetensor", type(error).__name__
+        ):
+            raise
+        raise WeightsError(
+            f"{path} cannot be read: {error}.", allowed="a whole file.", do="Make it again."
+        ) from error
+
+
+def _whole_model(card: BackboneCard, path: Path, size: tuple[int, int], *, pretrained: bool) -> keras.Model:
+    import keras
+
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise WeightsError(
+            f"{card.name}: {path} does not load: {error}.",
+            allowed="a .keras file without code in it (Lambda layers are refused).",
+            do="Save the headless model again.",
+        ) from error
+    height, width = model.input_shape[1:3]
+    if (height, width) not in ((None, None), size):
+        raise UsageError(
+            f"{card.name}: {path.name} takes {height}x{width} pixels, not {size[0]}x{size[1]}.",
+            allowed=f"size ({height}, {width}).",
+            do="Use that size; set `input.fixed = true` in the card.",
+        )
+    return model if pretrained else keras.models.clone_model(model)

@@ -1,0 +1,126 @@
+"""The one door to networks: picks the source a card's locator names, and explains what cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+from tlzoo import registry
+from tlzoo.cards import BackboneCard
+from tlzoo.errors import CardError, TlzooError, UnreachableError
+from tlzoo.sources import huggingface, keras_app, keras_hub, local, packages
+from tlzoo.sources.download import Progress
+from tlzoo.sources.locator import parse_locator
+
+if TYPE_CHECKING:
+    import keras
+
+_SOURCES: dict[str, ModuleType] = {
+    "keras-app": keras_app,
+    "keras-hub": keras_hub,
+    "hf": huggingface,
+    "pypi": packages,
+    "file": local,
+}
+_Answer = TypeVar("_Answer")
+
+
+def load_network(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> keras.Model:
+    """Builds the headless, unpooled network a card describes.
+
+    Args:
+        card: The card.
+        pretrained: False builds the same architecture with random weights and reads no file.
+        size: Height and width in pixels.
+
+    Returns:
+        A functional model from preprocessed float32 (b, h, w, 3) to the last feature map, or to tokens.
+
+    Raises:
+        UnreachableError: The weights are not here and cannot be fetched; names what does work offline.
+        ChecksumError: The weights are not what was pinned.
+        WeightsError: The weights do not fit the architecture completely.
+        CardError: The card names an architecture that does not exist.
+
+    Example:
+        >>> load_network(card, pretrained=False, size=(224, 224)).output_shape
+        (None, 7, 7, 2048)
+    """
+    return _explained(card, lambda: _source(card).load(card, pretrained=pretrained, size=size))
+
+
+def at_hand(card: BackboneCard) -> bool:
+    """Tells if a card's weights are on this machine; asks no network and imports no TensorFlow.
+
+    Example:
+        >>> [card.name for card in registry.backbones() if at_hand(card)]
+        ['efficientnet_lite0']
+    """
+    return bool(_source(card).at_hand(card))
+
+
+def fetch(card: BackboneCard, progress: Progress | None = None) -> Path | None:
+    """Brings a card's weights to this machine, verified, if they are not here yet.
+
+    Args:
+        card: The card.
+        progress: Told `(done_bytes, total_bytes or None, text)`.
+
+    Returns:
+        The file or folder that holds them; None where the source keeps them to itself.
+
+    Raises:
+        UnreachableError: Nothing answers; names what does work offline.
+        ChecksumError: What came is not what was pinned.
+    """
+    return _explained(card, lambda: _source(card).fetch(card, progress))
+
+
+def offline_names() -> list[str]:
+    """Returns the names of the zoo's backbones whose weights are on this machine."""
+    names = []
+    for card in registry.backbones():
+        try:
+            if at_hand(card):
+                names.append(card.name)
+        except TlzooError:
+            continue  # a damaged copy is not at hand; using it will say why
+    return names
+
+
+def _source(card: BackboneCard) -> ModuleType:
+    return _SOURCES[parse_locator(card.locator).scheme]
+
+
+def _explained(card: BackboneCard, act: Callable[[], _Answer]) -> _Answer:
+    """Runs `act`; if weights cannot be reached, says whose, what was tried, and what works without."""
+    try:
+        return act()
+    except UnreachableError as error:
+        names = offline_names()
+        raise UnreachableError(
+            f"The weights of backbone '{card.name}' ({card.locator}) are not on this machine and cannot be "
+            f"fetched. Tried: {error.what}",
+            allowed=f"backbones that work offline here: {', '.join(names) or 'none yet'}.",
+            do=f"{error.do} Or pick a backbone that works offline, or start without weights "
+            "(`scratch`, pretrained=False).".strip(),
+        ) from error
+
+
+def built_like(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
+    """Builds the architecture another card describes, for cards whose `architecture` is `{like = NAME}`.
+
+    Raises:
+        CardError: The chain of `like` comes back to this card.
+        UnknownNameError: No card has that name.
+    """
+    seen = {card.name}
+    other = registry.backbones().get(card.architecture["like"])
+    while "like" in other.architecture:
+        if other.name in seen:
+            raise CardError(f"{card.name}: `like` goes in a circle.", allowed="a card that describes itself.")
+        seen.add(other.name)
+        other = registry.backbones().get(other.architecture["like"])
+    return load_network(other, pretrained=False, size=size)
