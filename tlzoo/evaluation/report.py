@@ -1,0 +1,105 @@
+"""The report: one HTML file that needs nothing else, made from a run folder alone."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlzoo import paths
+from tlzoo.evaluation import views
+from tlzoo.evaluation.record import RunRecord
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_report(run_dir: Path) -> Path:
+    """Writes `report.html` into a finished run's folder and returns its path.
+
+    The page needs no network and no scripts, and forbids both to itself. Names of files and classes are
+    escaped: they are whatever a stranger called them.
+
+    Args:
+        run_dir: The run folder.
+
+    Raises:
+        RunError: It is not a run folder, or the run has not finished.
+
+    Example:
+        >>> write_report(Path("runs/first"))  # doctest: +SKIP
+        PosixPath('runs/first/report.html')
+    """
+    record = RunRecord.read(run_dir)
+    page = _environment().get_template("report.html.j2").render(**_context(record))
+    target = record.path / "report.html"
+    paths.write_text(target, page)
+    return target
+
+
+def _context(record: RunRecord) -> dict[str, Any]:
+    return {
+        "record": record,
+        "card": record.card,
+        "headline": views.headline(record),
+        "scores": views.scores(record),
+        "curves": views.curves(record),
+        "confusion": views.confusion(record),
+        "classes": views.classes(record),
+        "calibration": views.calibration(record),
+        "mistakes": [{**entry, "src": _embedded(record.path, entry)} for entry in record.mistakes],
+        "data": views.data(record),
+        "plan": views.plan(record),
+        "trained": {stage for phase in record.plan.phases for stage in phase.trains},
+        "reproduction": views.reproduction(record),
+    }
+
+
+def _environment() -> Environment:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=_percent, number=_number, count=_count, duration=_duration)
+    css = (_TEMPLATES / "report.css").read_text("utf-8")
+    environment.globals.update(css=Markup(css))  # noqa: S704 - the package's own file
+    return environment
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{100 * value:.{digits}f}%"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _duration(seconds: float | None) -> str:
+    """Returns seconds as people say them: `4.2 s`, `6 min 53 s`, `1 h 02 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _embedded(run_dir: Path, entry: dict[str, Any]) -> str:
+    """Returns a thumbnail as a data URI; only files inside `mistakes` are ever read."""
+    name = Path(str(entry.get("file", ""))).name
+    path = run_dir / "mistakes" / name
+    if not name.endswith(".png") or path.is_symlink() or not path.is_file():
+        return ""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
