@@ -103,7 +103,7 @@ def write_run(folder: Path, recipe: Recipe) -> Path:
         arrays[f"{part}_logits"] = (recipe.overconfidence * recipe.skill * logits).astype(np.float32)
     centres = noise.normal(size=(len(recipe.names), 32))
     drift = noise.normal(size=(len(arrays["test_labels"]), 32))
-    arrays["features"] = (centres[arrays["test_labels"]] + 0.6 * drift).astype(np.float32)
+    arrays["test_features"] = (centres[arrays["test_labels"]] + 0.6 * drift).astype(np.float32)
     np.savez(folder / "predictions.npz", **arrays)
     _write_json(folder, recipe, labels, split, arrays)
     _write_log(folder, noise)
@@ -120,8 +120,8 @@ def _write_json(folder, recipe, labels, split, arrays):
         **{part: score(*values, names).to_dict() for part, values in parts.items()},
         "majority": majority_scores(labels[split == "train"], parts["test"][0], names).to_dict(),
         "seconds": 412.6,
-        "phases": [{"name": "head", "epochs": 10, "seconds": 38.2, "l2": 0.001},
-                   {"name": "all", "epochs": 14, "seconds": 371.0}],
+        "phases": {"head": 38.2, "all": 371.0, "predict": 3.4},
+        "params": 3_373_586,
     }  # fmt: skip
     counts = np.bincount(labels, minlength=len(names)).tolist()
     config = {
@@ -131,8 +131,8 @@ def _write_json(folder, recipe, labels, split, arrays):
         "versions": {"tlzoo": "0.1.0", "python": "3.11.9", "tensorflow": "2.21.0", "keras": "3.15.1"},
         "data": {
             "name": "elpv", "source": "pypi:elpv-dataset==1.0.0.post1", "fingerprint": recipe.fingerprint,
-            "class_counts": dict(zip(names, counts, strict=True)),
-            "skipped": [{"item": "images/cell0999.png", "reason": "truncated after 4,096 bytes"}],
+            "counts": dict(zip(names, counts, strict=True)),
+            "skipped": [["images/cell0999.png", "truncated after 4,096 bytes"]],
         },
         "backbone": "efficientnet_lite0",
         "weights_hash": "9a41" * 16,

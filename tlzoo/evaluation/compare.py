@@ -25,7 +25,7 @@ class Row:
         value: The metric on the test split, with its interval.
         n: Test examples.
         seconds: Time it took, if it was recorded.
-        params: Weights of the backbone.
+        params: Weights of the model, or of its backbone if only those were counted.
         epochs: Epochs trained, over all phases.
     """
 
@@ -130,7 +130,7 @@ def _row(record: RunRecord, metric: str) -> Row:
         value=metric_interval(seen.labels, record.probabilities("test"), metric),
         n=len(seen.labels),
         seconds=None if seconds is None else float(seconds),
-        params=record.card.params,
+        params=int(record.metrics.get("params") or record.card.params),
         epochs=len(record.log),
     )
 
@@ -197,15 +197,15 @@ def render_table(comparison: Comparison) -> str:
         f"test {comparison.metric}",
         "95% interval",
         "n",
-        "against the best",
         "seconds",
         "params",
         "epochs",
+        "against the best",
     ]
     verdicts = {pair.run: pair.verdict for pair in comparison.pairs}
     rows = [header, *([*_cells(row, comparison.metric, verdicts)] for row in comparison.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    right = {3, 5, 7, 8, 9}
+    right = {3, 5, 6, 7, 8}
     lines = [
         "  ".join(
             cell.rjust(width) if column in right else cell.ljust(width)
@@ -230,8 +230,8 @@ def _cells(row: Row, metric: str, verdicts: dict[str, str]) -> list[str]:
         mean,
         f"{low} to {high}",
         f"{row.n:,}",
-        verdicts.get(row.run, "best"),
         seconds,
         f"{row.params / 1e6:.1f}M",
         str(row.epochs),
+        verdicts.get(row.run, "best"),
     ]

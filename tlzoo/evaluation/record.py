@@ -131,10 +131,11 @@ class RunRecord:
 
     @functools.cached_property
     def log(self) -> list[dict[str, Any]]:
-        """One dictionary an epoch, in order; empty if there is no log."""
+        """One dictionary an epoch, in order; empty if there is no log. A repeated epoch counts as last told."""
         path = self.path / "log.jsonl"
         lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-        return [self._parsed(line, "log.jsonl") for line in lines if line.strip()]
+        rows = [self._parsed(line, "log.jsonl") for line in lines if line.strip()]
+        return list({(row.get("phase"), row.get("epoch", n)): row for n, row in enumerate(rows)}.values())
 
     @functools.cached_property
     def splits(self) -> list[dict[str, str]]:

@@ -31,7 +31,9 @@ def headline(record: RunRecord) -> View:
     """Returns the test accuracy with its interval, and what it must be seen beside."""
     seen = record.predictions("test")
     found = metric_interval(seen.labels, record.probabilities("test"))
-    rivals = [{"name": "Always the most common class", "value": record.scores("majority").accuracy}]
+    rivals: list[View] = [
+        {"name": "Always the most common class", "value": record.scores("majority").accuracy}
+    ]
     if scratch := _scratch(record):
         rivals.append({"name": "Same network from scratch", "value": scratch.test.accuracy})
     return {
@@ -218,6 +220,9 @@ def plan(record: RunRecord) -> View:
             table[setting.replace("_", " ")] = [value or "off" for value in shown]
         else:
             off.append(setting.replace("_", " "))
+    seconds = record.metrics.get("phases")
+    if isinstance(seconds, Mapping):
+        table["seconds"] = [f"{seconds.get(phase.name, 0):.1f}" for phase in phases]
     table["epochs"] = [f"{trained[phase.name]} of {phase.epochs}" for phase in phases]
     return {"names": [phase.name for phase in phases], "table": table, "off": off}
 
