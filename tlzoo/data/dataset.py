@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class Dataset:
         skipped: Broken items that were left out, as (key, reason).
         ignored: Files that are no images, or that stand where no class is.
         source: Where it was loaded from.
+        symmetry: Which mirrorings and turns leave a label as it is; see `cards.DatasetCard`.
         test_fraction: Share that `split` holds out for the test set by default.
         tolerance: Largest share of broken items that is skipped; more are refused.
         modality: `image`.
@@ -48,6 +50,7 @@ class Dataset:
     ignored: tuple[str, ...] = ()
     source: str = ""
     test_fraction: float = 0.2
+    symmetry: Literal["none", "horizontal", "dihedral"] = "horizontal"
     tolerance: float = 0.02
     modality: str = "image"
     fingerprint: str = field(init=False)

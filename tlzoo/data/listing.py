@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class Listing:
         groups: Group of each; None where there are none.
         ignored: What was passed over, with the reason in brackets.
         class_names: In label order, where the source states one.
+        symmetry: Which mirrorings and turns leave a label as it is.
         test_fraction: Default share of the test set.
     """
 
@@ -43,6 +45,7 @@ class Listing:
     ignored: list[str] = field(default_factory=list)
     class_names: tuple[str, ...] | None = None
     test_fraction: float = 0.2
+    symmetry: Literal["none", "horizontal", "dihedral"] = "horizontal"
 
     def keep(self, indices: Sequence[int]) -> None:
         """Drops all items but those at `indices`."""

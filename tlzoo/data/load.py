@@ -123,6 +123,7 @@ def build(listing: Listing, probes: list[Probe], allowed: float) -> Dataset:
         ignored=tuple(listing.ignored),
         source=listing.source,
         test_fraction=listing.test_fraction,
+        symmetry=listing.symmetry,
         tolerance=allowed,
     )
     refuse_unlearnable(dataset)
