@@ -144,6 +144,8 @@ def _problems(found: dict[str, Any]) -> list[str]:
         for name, version in found["versions"].items()
         if version is None
     ]
+    if not any(Path(found["zoo"]).glob("backbones/*.toml")):
+        problems.append(f"{found['zoo']} holds no cards: reinstall tlzoo, or correct TLZOO_ZOO.")
     if not cache["writable"]:
         problems.append(f"{cache['path']} cannot be written: set TLZOO_CACHE to a folder that can.")
     if cache["free_bytes"] < _MIN_FREE_BYTES:
