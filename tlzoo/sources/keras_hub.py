@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,10 +113,13 @@ def from_folder(card: BackboneCard, folder: Path, size: tuple[int, int], *, weig
     """
     import keras_hub
 
+    _know_false_alarms()
+    # A pyramid backbone answers with all its levels unless told which.
+    levels = {key: value for key, value in card.architecture.items() if key == "out_features"}
     try:
         with quiet_stdout():
             backbone = keras_hub.models.Backbone.from_preset(
-                str(folder), load_weights=weights, image_shape=(*size, 3)
+                str(folder), load_weights=weights, image_shape=(*size, 3), **levels
             )
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise WeightsError(
@@ -138,6 +142,7 @@ def from_architecture(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
     """
     import keras_hub
 
+    _know_false_alarms()
     arguments = {key: value for key, value in card.architecture.items() if key != "class"}
     name = card.architecture.get("class", "")
     build = getattr(keras_hub.models, name, None)
@@ -179,6 +184,11 @@ def quiet_stdout() -> Iterator[None]:
     """Sends what hub libraries print to standard error: standard output belongs to the command's answer."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def _know_false_alarms() -> None:
+    """Silences a warning that KerasHub's Swin draws at every call: it names its attention windows `mask`."""
+    warnings.filterwarnings("ignore", r"(?s).*WindowAttention. was passed an input with a mask", UserWarning)
 
 
 def _is_folder(rest: str) -> bool:
