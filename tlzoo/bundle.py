@@ -271,7 +271,9 @@ def verify_checksums(folder: Path, facts: BundleFacts) -> None:
 
 
 def _tampered(what: str, allowed: str = "the files exactly as they were exported.") -> BundleError:
-    return BundleError(what, allowed=allowed, do="Copy the bundle again from where it was made, or export again.")
+    return BundleError(
+        what, allowed=allowed, do="Copy the bundle again from where it was made, or export again."
+    )
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -289,6 +291,11 @@ def sha256(file: Path) -> str:
     """Returns the sha256 of a file, as 64 hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of(content: bytes) -> str:
+    """Returns the sha256 of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def write_facts(folder: Path, facts: BundleFacts) -> None:
@@ -312,6 +319,8 @@ def write_labels(folder: Path, class_names: Sequence[str]) -> None:
 def _one_line(name: str) -> str:
     special = {"Cc", "Zl", "Zp"}
     return "".join(
-        char.encode("unicode_escape").decode() if char == "\\" or unicodedata.category(char) in special else char
+        char.encode("unicode_escape").decode()
+        if char == "\\" or unicodedata.category(char) in special
+        else char
         for char in name
     )

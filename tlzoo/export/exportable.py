@@ -30,6 +30,8 @@ class Exportable:
         card: The backbone's card.
         facts: JSON-able: `data_fingerprint`, `weights_hash`, `metrics` and whatever else should be recorded.
         samples: Encoded images, real ones, for the parity check and the warm-up. At least one.
+        head: Features -> logits, where `model` is `features` followed by this and nothing else (but dropout).
+            Given, the network is traced and written once instead of twice.
 
     Raises:
         BundleError: The parts do not fit together.
@@ -49,6 +51,7 @@ class Exportable:
     card: BackboneCard
     facts: dict[str, Any] = field(default_factory=dict)
     samples: tuple[bytes, ...] = ()
+    head: keras.Layer | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
@@ -56,7 +59,9 @@ class Exportable:
         object.__setattr__(self, "size", tuple(self.size))
         self._check_classes()
         if not (self.temperature > 0 and math.isfinite(self.temperature)):
-            raise BundleError(f"The temperature is {self.temperature}.", allowed="a finite number above 0.", do="Use 1.")
+            raise BundleError(
+                f"The temperature is {self.temperature}.", allowed="a finite number above 0.", do="Use 1."
+            )
         if not self.samples:
             raise BundleError(
                 "The export got no sample images.",

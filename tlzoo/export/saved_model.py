@@ -66,16 +66,20 @@ def export_saved_model(exportable: Exportable, directory: Path, *, progress: Pro
 
 
 def _write_graph(exportable: Exportable, folder: Path) -> dict[str, SignatureFacts]:
-    archive = keras.export.ExportArchive()
-    written = {}
-    for endpoint in endpoints(exportable):
-        # Traced here and handed over as it is: given an input signature, saving would trace everything again.
-        function = tf.function(endpoint.function, autograph=False)
-        concrete = function.get_concrete_function(endpoint.spec)
-        archive.add_endpoint(endpoint.name, function)
-        written[endpoint.name] = _signature_facts(endpoint, concrete)
-    archive.write_out(str(folder), verbose=False)
-    return written
+    asked = endpoints(exportable)
+    traced = {
+        one.name: tf.function(one.function, autograph=False).get_concrete_function(one.spec) for one in asked
+    }
+    root = tf.Module()
+    root.weights = list(
+        {id(weight): weight for graph in traced.values() for weight in graph.variables}.values()
+    )
+    # Nobody differentiates a served graph, and tracing the gradient of every swish costs more than all the rest.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    # Not `keras.export.ExportArchive`: it hangs the functions on the root, and whatever function with a fixed
+    # signature hangs there, TensorFlow traces and writes a second time. Traced ones are taken as they are.
+    tf.saved_model.save(root, str(folder), signatures=traced, options=options)
+    return {one.name: _signature_facts(one, traced[one.name]) for one in asked}
 
 
 def _signature_facts(endpoint: Endpoint, concrete: Any) -> SignatureFacts:
@@ -91,7 +95,10 @@ def _tensor_facts(tensor: Any) -> TensorFacts:
 
 
 def _facts(
-    exportable: Exportable, signatures: dict[str, SignatureFacts], parity: ParityFacts, checksums: dict[str, str]
+    exportable: Exportable,
+    signatures: dict[str, SignatureFacts],
+    parity: ParityFacts,
+    checksums: dict[str, str],
 ) -> BundleFacts:
     given = dict(exportable.facts)
     return BundleFacts(

@@ -9,13 +9,14 @@ graph and one set of weights. The names and shapes follow TensorFlow Serving's R
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from tlzoo.data import images
-from tlzoo.export.exportable import Exportable
+from tlzoo.export.exportable import Exportable, Resize
 
 IMAGE_FEATURE = "image/encoded"
 Tensors = dict[str, tf.Tensor]
@@ -78,15 +79,14 @@ class _Answer:
         self._size, self._policy = exportable.size, exportable.resize
         self._temperature = float(exportable.temperature)
         self._names = exportable.class_names
+        self.decode = decoder(exportable.size, exportable.resize)
         spec = tf.TensorSpec((None, *exportable.size, 3), tf.float32)
-        self._logits = _traced_once(exportable.model, spec)
-        self._features = _traced_once(exportable.features, spec)
-        encoded = tf.TensorSpec((None,), tf.string)
-        self.decode = tf.function(self._decode, input_signature=[encoded], autograph=False)
-        self.probabilities = tf.function(self._probabilities, input_signature=[spec], autograph=False)
-
-    def _decode(self, contents: tf.Tensor) -> tf.Tensor:
-        return tf.cast(images.decode_batch(contents, self._size, self._policy), tf.float32)
+        self._network = _traced_once(exportable.features, spec)
+        if exportable.head is None:
+            self._logits = _traced_once(exportable.model, spec)
+        else:
+            head = exportable.head
+            self._logits = lambda pixels: head(self._network(pixels), training=False)
 
     def fit(self, pixels: tf.Tensor) -> tf.Tensor:
         """Resizes pixels of another size exactly as encoded images are; leaves those of the right size alone."""
@@ -98,16 +98,22 @@ class _Answer:
     def _resize(self, pixels: tf.Tensor) -> tf.Tensor:
         whole = tf.cast(tf.clip_by_value(tf.round(pixels), 0.0, 255.0), tf.uint8)
         spec = tf.TensorSpec((*self._size, 3), tf.uint8)
-        each = tf.map_fn(lambda one: images.resize(one, self._size, self._policy), whole, fn_output_signature=spec)
+        each = tf.map_fn(
+            lambda one: images.resize(one, self._size, self._policy), whole, fn_output_signature=spec
+        )
         return tf.cast(each, tf.float32)
 
-    def _probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(self._logits(pixels) / self._temperature)
+    def probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(_float32(self._logits(pixels)) / self._temperature)
 
     def best(self, pixels: tf.Tensor) -> Tensors:
         probabilities = self.probabilities(pixels)
         label = tf.gather(self._labels(), tf.argmax(probabilities, axis=-1))
-        return {"label": label, "score": tf.reduce_max(probabilities, axis=-1), "probabilities": probabilities}
+        return {
+            "label": label,
+            "score": tf.reduce_max(probabilities, axis=-1),
+            "probabilities": probabilities,
+        }
 
     def ranked(self, pixels: tf.Tensor) -> Tensors:
         probabilities = self.probabilities(pixels)
@@ -117,20 +123,41 @@ class _Answer:
         return {"classes": tf.gather(self._labels(), order), "scores": scores}
 
     def features(self, pixels: tf.Tensor) -> Tensors:
-        return {"features": self._features(pixels)}
+        return {"features": _float32(self._network(pixels))}
 
     def _labels(self) -> tf.Tensor:
         # A constant and a gather need no lookup table, which would have to be tracked and initialised.
         return tf.constant([name.encode("utf-8") for name in self._names], tf.string)
 
 
-def _traced_once(model: Callable[..., tf.Tensor], spec: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Wraps a model so that all endpoints share one traced graph, whose output is float32.
+@functools.lru_cache(maxsize=8)
+def decoder(size: tuple[int, int], policy: Resize) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns the function from encoded images, string (n,), to float32 pixels (n, *size, 3) in 0..255.
 
-    A model in mixed precision answers in float16, which TensorFlow Serving's REST interface cannot write.
+    It is traced once per process: decoding has a branch per format, and tracing them takes longer than a small
+    network.
+
+    Args:
+        size: Height and width in pixels.
+        policy: How images get that size.
     """
 
-    def forward(pixels: tf.Tensor) -> tf.Tensor:
-        return tf.cast(model(pixels, training=False), tf.float32)
+    def decode(contents: tf.Tensor) -> tf.Tensor:
+        return tf.cast(images.decode_batch(contents, size, policy), tf.float32)
 
-    return tf.function(forward, input_signature=[spec], autograph=False)
+    return tf.function(decode, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+
+
+def sample_pixels(exportable: Exportable) -> tf.Tensor:
+    """Returns the sample images as the graph sees them: float32 (n, h, w, 3) in 0..255."""
+    return decoder(exportable.size, exportable.resize)(tf.constant(exportable.samples, tf.string))
+
+
+def _traced_once(model: Callable[..., tf.Tensor], spec: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Wraps a model so that all endpoints share one traced graph."""
+    return tf.function(lambda pixels: model(pixels, training=False), input_signature=[spec], autograph=False)
+
+
+def _float32(tensor: tf.Tensor) -> tf.Tensor:
+    # Mixed precision answers in float16, which TensorFlow Serving's REST interface cannot write.
+    return tf.cast(tensor, tf.float32)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tlzoo.bundle import ParityFacts
-from tlzoo.data import images
 from tlzoo.errors import ParityError
 from tlzoo.export.exportable import Exportable
-from tlzoo.export.signatures import example
+from tlzoo.export.signatures import example, sample_pixels
+
+Answer = dict[str, np.ndarray]
+Signatures = Mapping[str, Any]
 
 TOLERANCE = 1e-4
 """Allowed difference in float32: the graph optimiser fuses and reorders sums, nothing more."""
@@ -46,14 +52,8 @@ def check_parity(folder: Path, exportable: Exportable) -> ParityFacts:
         ParityError: A signature differs by more than the tolerance, or names another label.
     """
     reference = _reference(exportable)
-    signatures = tf.saved_model.load(str(folder)).signatures
     tolerance = _tolerance(exportable)
-    differences = {
-        "serving_default": _differs(signatures["serving_default"], _strings(exportable.samples), reference),
-        "pixels": _differs(signatures["pixels"], tf.constant(reference.pixels), reference),
-        "features": _features_differ(signatures["features"], _strings(exportable.samples), reference),
-        "classify": _ranking_differs(signatures["classify"], _examples(exportable.samples), reference),
-    }
+    differences = _differences(tf.saved_model.load(str(folder)).signatures, exportable.samples, reference)
     for name, difference in differences.items():
         # Written so that a difference that is not a number fails too.
         if not difference <= tolerance:
@@ -71,6 +71,23 @@ def check_parity(folder: Path, exportable: Exportable) -> ParityFacts:
     )
 
 
+def _differences(
+    signatures: Signatures, samples: tuple[bytes, ...], reference: _Reference
+) -> dict[str, float]:
+    encoded = tf.constant(samples, tf.string)
+    examples = tf.constant([example(sample) for sample in samples], tf.string)
+    asked = {
+        "serving_default": (_answer_differs, encoded),
+        "pixels": (_answer_differs, tf.constant(reference.pixels)),
+        "features": (_features_differ, encoded),
+        "classify": (_ranking_differs, examples),
+    }
+    # A signature's first call optimises its graph on one core, so they are called side by side.
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = pool.map(lambda name: _call(signatures[name], asked[name][1]), asked)
+        return {name: asked[name][0](answer, reference) for name, answer in zip(asked, answers, strict=True)}
+
+
 def _tolerance(exportable: Exportable) -> float:
     half = _computes_in_half(exportable.model) or _computes_in_half(exportable.features)
     return HALF_TOLERANCE if half else TOLERANCE
@@ -82,8 +99,7 @@ def _computes_in_half(layer: keras.Layer) -> bool:
 
 
 def _reference(exportable: Exportable) -> _Reference:
-    pixels = images.decode_batch(_strings(exportable.samples), exportable.size, exportable.resize)
-    pixels = tf.cast(pixels, tf.float32)
+    pixels = sample_pixels(exportable)
     logits = tf.cast(exportable.model(pixels, training=False), tf.float32)
     return _Reference(
         pixels=pixels.numpy(),
@@ -93,48 +109,38 @@ def _reference(exportable: Exportable) -> _Reference:
     )
 
 
-def _strings(samples: tuple[bytes, ...]) -> tf.Tensor:
-    return tf.constant(list(samples), tf.string)
+def _call(signature: Any, given: tf.Tensor) -> Answer:
+    (name,) = signature.structured_input_signature[1]
+    return {name: tensor.numpy() for name, tensor in signature(**{name: given}).items()}
 
 
-def _examples(samples: tuple[bytes, ...]) -> tf.Tensor:
-    return tf.constant([example(sample) for sample in samples], tf.string)
-
-
-def _differs(signature: tf.types.experimental.ConcreteFunction, given: tf.Tensor, expected: _Reference) -> float:
-    answer = {name: tensor.numpy() for name, tensor in _call(signature, given).items()}
+def _answer_differs(answer: Answer, expected: _Reference) -> float:
     best = answer["probabilities"].argmax(axis=-1)
     if (answer["label"] != expected.class_names[best]).any():
-        return float("inf")
+        return math.inf
     return max(
         _largest(answer["probabilities"], expected.probabilities),
         _largest(answer["score"], expected.probabilities.max(axis=-1)),
     )
 
 
-def _ranking_differs(signature: tf.types.experimental.ConcreteFunction, given: tf.Tensor, expected: _Reference) -> float:
-    answer = {name: tensor.numpy() for name, tensor in _call(signature, given).items()}
+def _features_differ(answer: Answer, expected: _Reference) -> float:
+    return _largest(answer["features"], expected.features)
+
+
+def _ranking_differs(answer: Answer, expected: _Reference) -> float:
+    """Compares class by class, so that ties in another order do not look like differences."""
     if (np.diff(answer["scores"], axis=-1) > 0).any():
-        return float("inf")
-    # Sorted back into label order by name, ties and near ties cannot look like differences.
-    back = np.argsort(np.argsort(expected.class_names, kind="stable"), kind="stable")
-    order = np.argsort(answer["classes"], axis=-1, kind="stable")[:, back]
-    if (np.take_along_axis(answer["classes"], order, axis=-1) != expected.class_names).any():
-        return float("inf")
-    return _largest(np.take_along_axis(answer["scores"], order, axis=-1), expected.probabilities)
-
-
-def _features_differ(signature: tf.types.experimental.ConcreteFunction, given: tf.Tensor, expected: _Reference) -> float:
-    return _largest(_call(signature, given)["features"].numpy(), expected.features)
-
-
-def _call(signature: tf.types.experimental.ConcreteFunction, given: tf.Tensor) -> dict[str, tf.Tensor]:
-    (name,) = signature.structured_input_signature[1]
-    return signature(**{name: given})
+        return math.inf
+    column = {name: index for index, name in enumerate(expected.class_names)}
+    order = np.array([[column.get(name, -1) for name in row] for row in answer["classes"]])
+    if (np.sort(order, axis=-1) != np.arange(len(column))).any():
+        return math.inf
+    return _largest(answer["scores"], np.take_along_axis(expected.probabilities, order, axis=-1))
 
 
 def _largest(found: np.ndarray, expected: np.ndarray) -> float:
     if found.shape != expected.shape or found.dtype != np.float32:
-        return float("inf")
+        return math.inf
     scale = max(1.0, float(np.abs(expected).max()))
     return float(np.abs(found - expected).max()) / scale

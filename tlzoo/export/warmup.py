@@ -14,9 +14,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tlzoo.bundle import WARMUP_FILE
-from tlzoo.data import images
 from tlzoo.export.exportable import Exportable
-from tlzoo.export.signatures import example
+from tlzoo.export.signatures import example, sample_pixels
 
 BATCH_SIZES = (1, 4)
 """Images a request: a single one, and a few together as a batching server sends them."""
@@ -41,13 +40,14 @@ def write_warmup(folder: Path, exportable: Exportable) -> Path:
 
 
 def _requests(exportable: Exportable) -> Iterator[prediction_log_pb2.PredictionLog]:
-    # Repeats the samples where there are fewer than a batch takes.
-    samples = (exportable.samples * max(BATCH_SIZES))[: max(BATCH_SIZES)]
-    pixels = images.decode_batch(tf.constant(samples), exportable.size, exportable.resize)
+    # Repeated where there are fewer samples than the largest batch takes.
+    most = max(BATCH_SIZES)
+    samples = (exportable.samples * most)[:most]
+    pixels = tf.tile(sample_pixels(exportable), (most, 1, 1, 1))[:most]
     for count in BATCH_SIZES:
         encoded = tf.constant(samples[:count], tf.string)
         yield _predict(exportable.name, "serving_default", "image_bytes", encoded)
-        yield _predict(exportable.name, "pixels", "pixels", tf.cast(pixels[:count], tf.float32))
+        yield _predict(exportable.name, "pixels", "pixels", pixels[:count])
         yield _predict(exportable.name, "features", "image_bytes", encoded)
         examples = tf.constant([example(sample) for sample in samples[:count]], tf.string)
         # Predict reaches `classify` too, and warms the same graph whatever the server's flags say of Classify.
@@ -60,4 +60,3 @@ def _predict(model: str, signature: str, key: str, value: tf.Tensor) -> predicti
     request.model_spec.signature_name = signature
     request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
     return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-
