@@ -177,7 +177,7 @@ def hash_of(item: str) -> int:
     return sum(ord(letter) * (place + 1) for place, letter in enumerate(item))
 
 
-def solar_cell(seed: int, side: int = 300) -> np.ndarray:
+def solar_cell(seed: int, side: int = 170) -> np.ndarray:
     """Draws a grey cell with busbars, blotches and perhaps a crack: uint8 (side, side, 3)."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:side, 0:side] / side

@@ -38,10 +38,14 @@ def confusion_figure(counts: npt.NDArray[np.integer[Any]], names: Sequence[str])
     side = float(np.clip(2.6 + 0.5 * min(classes, _NAMED), 4.0, 12.0))
 
     def draw(figure: Figure) -> None:
-        axes = _axes(figure, "right class, downwards; decision, to the right; shaded by share of the row")
+        axes = _axes(figure, "shaded by share of the row")
+        axes.set_xlabel("decision", color=_MUTED)
+        axes.set_ylabel("right class", color=_MUTED)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         if classes > _NAMED:
-            axes.set_xlabel(f"{classes} classes in label order", color=_MUTED)
+            axes.set_title(
+                f"{classes} classes in label order, shaded by share of the row", loc="left", fontsize=10
+            )
             return
         short = [_short(name) for name in names]
         axes.set_xticks(range(classes), short, rotation=0 if classes < 5 else 90)
@@ -107,7 +111,7 @@ def mistakes_figure(pictures: Sequence[tuple[Pixels | None, str]], columns: int 
             y = 1 - ((number // columns) * height + 6) / page.shape[0]
             figure.text(x, y, caption, fontsize=9, color=_INK, va="top")
 
-    return _drawn(draw, (page.shape[1] / 100, page.shape[0] / 100), layout=None)
+    return _drawn(draw, (page.shape[1] / 100, page.shape[0] / 100), laid_out=False)
 
 
 def _axes(figure: Figure, title: str, place: tuple[int, int, int] = (1, 1, 1)) -> Axes:
@@ -119,16 +123,19 @@ def _axes(figure: Figure, title: str, place: tuple[int, int, int] = (1, 1, 1)) -
     return axes
 
 
-def _drawn(draw: Any, size: tuple[float, float], layout: Any = "constrained") -> Pixels:
+def _drawn(draw: Any, size: tuple[float, float], *, laid_out: bool = True) -> Pixels:
     """Returns what `draw` puts on a figure of `size` inches; pyplot's global state is left alone."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     # Names are hostile: no mathematics between dollars, and no complaint about letters the font lacks.
     with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        figure = Figure(figsize=size, dpi=100, layout=layout, facecolor="white")
+        figure = Figure(figsize=size, dpi=100, facecolor="white")
+        if laid_out:
+            figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
         canvas = FigureCanvasAgg(figure)
         draw(figure)
         canvas.draw()

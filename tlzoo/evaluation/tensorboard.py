@@ -118,18 +118,21 @@ def _write_images(record: RunRecord) -> None:
         (title, reliability(seen.labels, softmax(seen.logits, temperature)))
         for title, temperature in (("before temperature scaling", 1.0), ("after", record.temperature))
     ]
-    tf.summary.image("confusion matrix", figures.confusion_figure(counts, names)[None])
-    tf.summary.image("calibration", figures.reliability_figure(found)[None])
+    tf.summary.image("evidence/confusion_matrix", figures.confusion_figure(counts, names)[None])
+    tf.summary.image("evidence/calibration", figures.reliability_figure(found)[None])
     if record.mistakes:
         pictures = [(_picture(record.path, each), _caption(each)) for each in record.mistakes]
-        tf.summary.image("worst mistakes", figures.mistakes_figure(pictures)[None])
+        tf.summary.image("evidence/worst_mistakes", figures.mistakes_figure(pictures)[None])
 
 
 def _picture(run_dir: Path, entry: dict[str, Any]) -> npt.NDArray[np.uint8] | None:
     from PIL import Image
 
     path = run_dir / "mistakes" / Path(str(entry.get("file", ""))).name
-    return np.asarray(Image.open(path).convert("RGB")) if path.suffix == ".png" and path.is_file() else None
+    if path.suffix != ".png" or not path.is_file():
+        return None
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def _caption(entry: dict[str, Any]) -> str:
