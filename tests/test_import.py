@@ -1,0 +1,69 @@
+"""The light half stays light: no TensorFlow, nothing written, no surprises in the namespace."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tlzoo
+
+HEAVY = ("tensorflow", "keras", "keras_hub", "sklearn", "matplotlib", "pandas", "ai_edge_litert")
+LIGHT_MODULES = [
+    "tlzoo",
+    "tlzoo.api",
+    "tlzoo.registry",
+    "tlzoo.plans",
+    "tlzoo.sources.networks",
+    "tlzoo.sources.pypi",
+    "tlzoo.workflows.zoo",
+    "tlzoo.workflows.doctor",
+    "tlzoo.workflows.train",
+    "tlzoo.cli.main",
+]
+
+
+def python(code, **environment):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_light_modules_import_nothing_heavy(module):
+    loaded = python(f"import sys, {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))").stdout
+    assert loaded.split() == []
+
+
+def test_importing_the_front_door_imports_next_to_nothing():
+    loaded = python(
+        "import sys, tlzoo; print(*(m for m in ('numpy', 'pydantic', 'rich') if m in sys.modules))"
+    )
+    assert loaded.stdout.split() == []
+
+
+def test_importing_and_listing_write_nothing(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"TLZOO_CACHE": str(home / "tlzoo"), "KERAS_HOME": str(home / "keras")}
+    python("import tlzoo; from tlzoo.cli.main import main; main(['list', '--offline'])", **environment)
+    assert list(home.rglob("*")) == []
+
+
+def test_the_front_door_has_the_names_it_lists():
+    assert sorted(tlzoo.__all__) == list(dict.fromkeys(sorted(tlzoo.__all__)))
+    assert dir(tlzoo) == tlzoo.__all__
+    for name in tlzoo.__all__:
+        assert getattr(tlzoo, name) is not None
+
+
+def test_a_name_it_does_not_have_is_answered_with_those_it_has():
+    with pytest.raises(AttributeError, match=r"has no attribute 'trian'; it has: .*train"):
+        _ = tlzoo.trian
+
+
+def test_type_information_ships():
+    assert (Path(tlzoo.__file__).parent / "py.typed").is_file()
