@@ -21,7 +21,9 @@ def _library(pixels, mode):
 
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
 def test_eagerly_it_equals_the_library_on_arrays_bit_for_bit(mode):
-    np.testing.assert_array_equal(np.asarray(Preprocess(mode)(EVERY_VALUE)), _library(EVERY_VALUE.copy(), mode))
+    np.testing.assert_array_equal(
+        np.asarray(Preprocess(mode)(EVERY_VALUE)), _library(EVERY_VALUE.copy(), mode)
+    )
 
 
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
@@ -40,7 +42,9 @@ def test_graph_and_eager_differ_by_a_last_place_at_most(mode):
 
 
 def test_affine_and_in_model():
-    np.testing.assert_array_equal(np.asarray(Preprocess("affine", **LITE)(EVERY_VALUE)), (EVERY_VALUE - 127) / 128)
+    np.testing.assert_array_equal(
+        np.asarray(Preprocess("affine", **LITE)(EVERY_VALUE)), (EVERY_VALUE - 127) / 128
+    )
     np.testing.assert_array_equal(np.asarray(Preprocess("in_model")(EVERY_VALUE)), EVERY_VALUE)
 
 

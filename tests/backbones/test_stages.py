@@ -101,7 +101,9 @@ def test_freezing_a_stage_reaches_batchnorm_inside_a_block(composite):
     stages = resolve_stages(composite, (_members("stem", "embed"), _tap("rest", "norm")))
     for layer in stages[0].layers:
         layer.trainable = False
-    norms = [x for x in keras_private.leaf_layers(composite) if isinstance(x, keras.layers.BatchNormalization)]
+    norms = [
+        x for x in keras_private.leaf_layers(composite) if isinstance(x, keras.layers.BatchNormalization)
+    ]
     assert [norm.trainable for norm in norms] == [False, True, True]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tlzoo.cards import BackboneCard
 from tlzoo.errors import CardError, UnreachableError, WeightsError
+from tlzoo.sources import strict
 from tlzoo.sources.download import Progress, require_answer
 from tlzoo.sources.locator import parse_locator
 
@@ -117,11 +118,11 @@ def from_folder(card: BackboneCard, folder: Path, size: tuple[int, int], *, weig
     # A pyramid backbone answers with all its levels unless told which.
     levels = {key: value for key, value in card.architecture.items() if key == "out_features"}
     try:
-        with quiet_stdout():
+        with quiet_stdout(), strict.nothing_skipped():
             backbone = keras_hub.models.Backbone.from_preset(
                 str(folder), load_weights=weights, image_shape=(*size, 3), **levels
             )
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, UserWarning) as error:
         raise WeightsError(
             f"{card.name}: {folder} does not load at {size} pixels: {error}.",
             allowed="a whole KerasHub preset or a Hugging Face folder KerasHub converts.",

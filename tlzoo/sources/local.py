@@ -157,8 +157,9 @@ def _whole_model(card: BackboneCard, path: Path, size: tuple[int, int], *, pretr
     import keras
 
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+        with strict.nothing_skipped():
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError, UserWarning) as error:
         raise WeightsError(
             f"{card.name}: {path} does not load: {error}.",
             allowed="a .keras file without code in it (Lambda layers are refused).",

@@ -1,9 +1,11 @@
-"""Weights into networks, completely or not at all; every refusal says how many were loaded, expected, left over."""
+"""Weights into networks, completely or not at all; a refusal counts loaded, expected and left-over weights."""
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +61,22 @@ def load_h5(network: keras.Model, path: Path) -> None:
         differ = [f"shape {shape}" for shape in [*(expected - found), *(found - expected)]]
         raise _refusal(path.name, network, counts, differ[:4])
     try:
-        network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with nothing_skipped():
+            network.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         raise _refusal(path.name, network, (0, counts[1], counts[1]), [str(error)]) from error
+
+
+@contextlib.contextmanager
+def nothing_skipped() -> Iterator[None]:
+    """Makes an error of Keras's warning that it left some layers at their random weights.
+
+    Raises:
+        UserWarning: Keras skipped layers while the block loaded weights.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Skipping nested container", UserWarning)
+        yield
 
 
 def _shapes(path: Path) -> list[tuple[int, ...]]:
