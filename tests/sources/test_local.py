@@ -15,12 +15,8 @@ SIZE = (32, 32)
 
 
 def _card(path, **changes):
-    update = {
-        "name": "mine",
-        "locator": f"file:{path}",
-        "checksums": (),
-        "architecture": {"like": "mobilenet"},
-    }
+    architecture = {} if str(path).endswith(".keras") else {"like": "mobilenet"}
+    update = {"name": "mine", "locator": f"file:{path}", "checksums": (), "architecture": architecture}
     return registry.backbones().get("mobilenet").model_copy(update={**update, **changes})
 
 
@@ -88,7 +84,7 @@ def test_h5_of_another_network_is_counted(trained, tmp_path):
 
 def test_a_whole_model_without_its_weights_is_random_again(trained, tmp_path):
     trained.save(tmp_path / "m.keras")
-    card = _card(tmp_path / "m.keras", architecture={})
+    card = _card(tmp_path / "m.keras")
     network = networks.load_network(card, pretrained=False, size=SIZE)
     assert not np.array_equal(np.asarray(network.weights[0]), np.asarray(trained.weights[0]))
 
@@ -121,7 +117,7 @@ def test_damaged_files_are_refused(file, tmp_path):
 
 def test_an_unknown_format(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"Allowed: .keras, .weights.h5, .npz, .safetensors"):
+    with pytest.raises(UsageError, match=r"Allowed: \.weights\.h5, \.npz, \.safetensors; a \.keras file"):
         networks.load_network(_card(tmp_path / "m.onnx"), pretrained=True, size=SIZE)
 
 

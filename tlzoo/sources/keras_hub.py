@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlzoo.cards import BackboneCard
 from tlzoo.errors import CardError, UnreachableError, WeightsError
 from tlzoo.sources import strict
 from tlzoo.sources.download import Progress, require_answer
@@ -18,6 +17,8 @@ from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
+
+    from tlzoo.cards import BackboneCard
 
 _HUB = "https://api.kaggle.com"
 _FILES = ("config.json", "model.weights.h5")
@@ -66,7 +67,7 @@ def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
             f"folder {rest}, which lacks config.json or weights.", do=f"Put {' and '.join(_FILES)} there."
         )
     require_answer(_HUB)
-    import kagglehub
+    import kagglehub  # type: ignore[import-untyped]
     import keras_hub
 
     presets = keras_hub.models.Backbone.presets

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlzoo.cards import BackboneCard
 from tlzoo.errors import CardError, UnreachableError, UsageError, WeightsError
-from tlzoo.sources import strict
+from tlzoo.sources import keras_hub, strict, verify
 from tlzoo.sources.download import Progress
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
+
+    from tlzoo.cards import BackboneCard
 
 FORMATS = (".keras", ".weights.h5", ".npz", ".safetensors")
 
@@ -36,8 +37,6 @@ def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
         UnreachableError: It is not there.
         ChecksumError: It is not what the card pins.
     """
-    from tlzoo.sources import verify
-
     path = path_of(card)
     if not path.is_file():
         raise UnreachableError(
@@ -75,30 +74,43 @@ def load_file(
         UsageError: The format is unknown, or the model takes another size.
         WeightsError: The weights do not fit completely.
     """
-    if path is None:
-        return build(card, size)
-    if path.name.endswith(".keras"):
+    if path is not None and path.name.endswith(".keras"):
         return _whole_model(card, path, size, pretrained=pretrained)
-    if not path.name.endswith(FORMATS):
-        raise UsageError(
-            f"{card.name}: '{path.name}' has no known format.",
-            allowed=f"{', '.join(FORMATS)}.",
-            do="Convert it.",
-        )
     network = build(card, size)
+    if path is not None:
+        fill(network, path)
+    return network
+
+
+def fill(network: keras.Model, path: Path) -> None:
+    """Fills a network completely from a file of weights.
+
+    Args:
+        network: The network to fill.
+        path: A `.weights.h5`, `.npz` or `.safetensors` file.
+
+    Raises:
+        UsageError: The format is unknown.
+        WeightsError: The weights do not fit completely; nothing was loaded.
+    """
     if path.name.endswith(".weights.h5"):
         strict.load_h5(network, path)
-    else:
+    elif path.name.endswith((".npz", ".safetensors")):
         strict.assign(network, read_arrays(path), origin=path.name)
-    return network
+    else:
+        raise UsageError(
+            f"'{path.name}' is no file of weights alone.",
+            allowed=f"{', '.join(FORMATS[1:])}; a .keras file brings its own architecture.",
+            do="Convert it, or leave [architecture] out of the card of a .keras file.",
+        )
 
 
 def build(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
     """Builds a card's `architecture` with random weights.
 
     Args:
-        card: `architecture` is `{like = "another_card"}`, or `{class = "..."}` naming a class of KerasHub with
-            its arguments, or a function of `keras.applications`.
+        card: Its `architecture` is `{class = "..."}`, naming a function of `keras.applications` or a class of
+            KerasHub, with its arguments.
         size: Height and width in pixels.
 
     Raises:
@@ -106,10 +118,6 @@ def build(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
     """
     import keras
 
-    from tlzoo.sources import keras_hub, networks
-
-    if "like" in card.architecture:
-        return networks.built_like(card, size)
     name = card.architecture.get("class")
     if name is None:
         raise CardError(
@@ -117,13 +125,16 @@ def build(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
             allowed='architecture = { like = "resnet50" } or { class = "ViTBackbone", ... }.',
             do="Add [architecture] to the card.",
         )
-    if (application := getattr(keras.applications, name, None)) is not None:
-        arguments = {key: value for key, value in card.architecture.items() if key != "class"}
-        network: keras.Model = application(
-            include_top=False, weights=None, input_shape=(*size, 3), **arguments
-        )
-        return network
-    return keras_hub.from_architecture(card, size)
+    if (application := getattr(keras.applications, name, None)) is None:
+        return keras_hub.from_architecture(card, size)
+    arguments = {key: value for key, value in card.architecture.items() if key != "class"}
+    try:
+        return application(include_top=False, weights=None, input_shape=(*size, 3), **arguments)
+    except (TypeError, ValueError) as error:
+        raise CardError(
+            f"{card.name}: {name} cannot be built for {size} pixels: {error}.",
+            do="Mend the card's [architecture].",
+        ) from error
 
 
 def read_arrays(path: Path) -> Mapping[str, Any]:
@@ -132,22 +143,17 @@ def read_arrays(path: Path) -> Mapping[str, Any]:
     Raises:
         WeightsError: The file is damaged.
     """
-    import zipfile
-
     import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file as read
 
     try:
         if path.name.endswith(".safetensors"):
-            from safetensors.numpy import load_file as read
-
-            return read(path)
+            arrays: Mapping[str, Any] = read(path)
+            return arrays
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except Exception as error:  # safetensors raises its own type; NumPy ValueError, OSError, BadZipFile
-        if not isinstance(error, OSError | ValueError | zipfile.BadZipFile | RuntimeError) and not re.search(
-            "afetensor", type(error).__name__
-        ):
-            raise
+    except (OSError, ValueError, zipfile.BadZipFile, SafetensorError) as error:
         raise WeightsError(
             f"{path} cannot be read: {error}.", allowed="a whole file.", do="Make it again."
         ) from error

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tlzoo import registry
-from tlzoo.cards import BackboneCard
 from tlzoo.errors import CardError, TlzooError, UnreachableError
 from tlzoo.sources import huggingface, keras_app, keras_hub, local, packages
 from tlzoo.sources.download import Progress
@@ -17,7 +15,23 @@ from tlzoo.sources.locator import parse_locator
 if TYPE_CHECKING:
     import keras
 
-_SOURCES: dict[str, ModuleType] = {
+    from tlzoo.cards import BackboneCard
+
+
+class Source(Protocol):
+    """What every source module offers."""
+
+    def at_hand(self, card: BackboneCard) -> bool:
+        """Tells if the weights are on this machine."""
+
+    def fetch(self, card: BackboneCard, progress: Progress | None = None) -> Path | None:
+        """Brings the weights to this machine."""
+
+    def load(self, card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> keras.Model:
+        """Builds the network."""
+
+
+_SOURCES: dict[str, Source] = {
     "keras-app": keras_app,
     "keras-hub": keras_hub,
     "hf": huggingface,
@@ -48,7 +62,7 @@ def load_network(card: BackboneCard, *, pretrained: bool, size: tuple[int, int])
         >>> load_network(card, pretrained=False, size=(224, 224)).output_shape
         (None, 7, 7, 2048)
     """
-    return _explained(card, lambda: _source(card).load(card, pretrained=pretrained, size=size))
+    return _explained(card, lambda: _load(card, pretrained, size))
 
 
 def at_hand(card: BackboneCard) -> bool:
@@ -58,7 +72,7 @@ def at_hand(card: BackboneCard) -> bool:
         >>> [card.name for card in registry.backbones() if at_hand(card)]
         ['efficientnet_lite0']
     """
-    return bool(_source(card).at_hand(card))
+    return _source(card).at_hand(card)
 
 
 def fetch(card: BackboneCard, progress: Progress | None = None) -> Path | None:
@@ -90,7 +104,7 @@ def offline_names() -> list[str]:
     return names
 
 
-def _source(card: BackboneCard) -> ModuleType:
+def _source(card: BackboneCard) -> Source:
     return _SOURCES[parse_locator(card.locator).scheme]
 
 
@@ -109,18 +123,30 @@ def _explained(card: BackboneCard, act: Callable[[], _Answer]) -> _Answer:
         ) from error
 
 
-def built_like(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
-    """Builds the architecture another card describes, for cards whose `architecture` is `{like = NAME}`.
+def _load(card: BackboneCard, pretrained: bool, size: tuple[int, int]) -> keras.Model:
+    if "like" not in card.architecture:
+        return _source(card).load(card, pretrained=pretrained, size=size)
+    network = _load(_original(card), False, size)
+    if pretrained and (path := _source(card).fetch(card)):
+        local.fill(network, path)
+    return network
+
+
+def _original(card: BackboneCard) -> BackboneCard:
+    """Returns the card that a card is `like`, through all that stand between.
 
     Raises:
-        CardError: The chain of `like` comes back to this card.
+        CardError: The chain comes back to a card it passed.
         UnknownNameError: No card has that name.
     """
-    seen = {card.name}
-    other = registry.backbones().get(card.architecture["like"])
-    while "like" in other.architecture:
-        if other.name in seen:
-            raise CardError(f"{card.name}: `like` goes in a circle.", allowed="a card that describes itself.")
-        seen.add(other.name)
-        other = registry.backbones().get(other.architecture["like"])
-    return load_network(other, pretrained=False, size=size)
+    passed = [card.name]
+    while "like" in card.architecture:
+        card = registry.backbones().get(card.architecture["like"])
+        if card.name in passed:
+            raise CardError(
+                f"`like` goes in a circle: {' -> '.join([*passed, card.name])}.",
+                allowed="a chain that ends at a card of its own architecture.",
+                do="Mend [architecture] in one of them.",
+            )
+        passed.append(card.name)
+    return card
