@@ -37,6 +37,24 @@ def test_light_modules_import_nothing_heavy(module):
     assert loaded.split() == []
 
 
+@pytest.mark.parametrize(
+    "command", [["--help"], ["list"], ["show", "resnet50"], ["list", "--offline", "--json"]]
+)
+def test_looking_at_the_zoo_waits_for_no_pydantic(command):
+    """What is typed most must answer at once; the first `list` checks the cards, later ones need not."""
+    code = f"""
+import sys
+from tlzoo.cli.main import main
+try:
+    main({command!r})
+except SystemExit:
+    pass
+print(*(m for m in ("pydantic", "tensorflow", "numpy", "rich") if m in sys.modules), file=sys.stderr)
+"""
+    python("from tlzoo.cli.main import main; main(['list'])")
+    assert python(code).stderr.split() == []
+
+
 def test_importing_the_front_door_imports_next_to_nothing():
     loaded = python(
         "import sys, tlzoo; print(*(m for m in ('numpy', 'pydantic', 'rich') if m in sys.modules))"
@@ -44,13 +62,17 @@ def test_importing_the_front_door_imports_next_to_nothing():
     assert loaded.stdout.split() == []
 
 
-def test_importing_and_listing_write_nothing(tmp_path):
+def test_importing_writes_nothing_and_listing_only_remembers_checked_cards(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     environment = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"TLZOO_CACHE": str(home / "tlzoo"), "KERAS_HOME": str(home / "keras")}
-    python("import tlzoo; from tlzoo.cli.main import main; main(['list', '--offline'])", **environment)
+    python("import tlzoo; tlzoo.train; from tlzoo.cli.main import main; main([])", **environment)
     assert list(home.rglob("*")) == []
+    python("from tlzoo.cli.main import main; main(['list', '--offline'])", **environment)
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert {path.parent for path in files} == {home / "tlzoo" / "cards"}
+    assert len(files) == 2
 
 
 def test_the_front_door_has_the_names_it_lists():

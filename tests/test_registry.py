@@ -9,8 +9,9 @@ from tlzoo.registry import Registry, backbones, datasets
 
 
 @pytest.fixture
-def zoo(tmp_path):
-    """A zoo with two backbones and one data set, copied from the shipped one."""
+def zoo(tmp_path, monkeypatch):
+    """A zoo with two backbones and one data set, copied from the shipped one, and an empty cache."""
+    monkeypatch.setenv("TLZOO_CACHE", str(tmp_path / "cache"))
     for kind, names in {"backbones": ("resnet50", "vgg16"), "datasets": ("elpv",)}.items():
         (tmp_path / kind).mkdir()
         for name in names:
@@ -58,7 +59,7 @@ def test_names_are_not_paths(zoo, name):
 
 
 def test_an_empty_or_missing_folder_has_no_cards(tmp_path):
-    registry = Registry(tmp_path / "none", DatasetCard, "data set")
+    registry = Registry(tmp_path / "none", "DatasetCard", "data set")
     assert registry.names == []
     assert list(registry) == []
     with pytest.raises(UnknownNameError, match="There is no data set 'x'") as caught:
@@ -70,3 +71,44 @@ def test_the_shipped_zoo_is_found_without_a_path():
     assert "efficientnet_lite0" in backbones()
     assert {"elpv", "digits"} <= set(datasets().names)
     assert all(isinstance(card, DatasetCard) for card in datasets())
+
+
+def test_glances_hold_the_values_of_checked_cards(zoo):
+    cards, glances = list(backbones(zoo)), backbones(zoo).glances()
+    assert [glance.name for glance in glances] == ["resnet50", "vgg16"]
+    for card, glance in zip(cards, glances, strict=True):
+        assert BackboneCard.model_validate(dict(glance)) == card
+        assert glance.input.size == list(card.input.size)
+        assert glance["stages"][0].name == card.stages[0].name
+        assert glance.scheme == card.scheme
+    with pytest.raises(AttributeError, match="the card has no 'colour'"):
+        _ = glances[0].colour
+
+
+def test_cards_are_checked_once_until_one_changes(zoo, monkeypatch):
+    first = backbones(zoo).glances()
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "get", lambda *_: pytest.fail("read again"))
+        assert backbones(zoo).glances() == first
+        assert backbones(zoo).glance("vgg16") == first[1]
+    card = zoo / "backbones" / "vgg16.toml"
+    card.write_text(card.read_text().replace("VGG16", "VGG-16", 1))
+    assert backbones(zoo).glance("vgg16").title == "VGG-16"
+    assert len(list((zoo / "cache" / "cards").glob("backbones-*.json"))) == 1  # the old copy is gone
+    (zoo / "backbones" / "broken.toml").write_text("title = 'Broken'")
+    with pytest.raises(CardError, match=r"broken\.toml"):
+        backbones(zoo).glances()
+
+
+def test_a_broken_card_does_not_hide_the_others(zoo):
+    (zoo / "backbones" / "broken.toml").write_text("title = 'Broken'")
+    assert backbones(zoo).glance("vgg16").family == "vgg"
+    with pytest.raises(CardError, match=r"broken\.toml"):
+        backbones(zoo).glance("broken")
+    with pytest.raises(UnknownNameError):
+        backbones(zoo).glance("vgg61x")
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(zoo, monkeypatch):
+    (zoo / "cache").write_text("a file where the folder would be")
+    assert len(backbones(zoo).glances()) == 2

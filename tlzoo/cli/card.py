@@ -3,65 +3,67 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tlzoo.cards import BackboneCard, DatasetCard
 from tlzoo.cli.output import size
+
+if TYPE_CHECKING:
+    from tlzoo.cards.glance import Glance
+    from tlzoo.workflows.zoo import Entry
 
 _WIDTH = 100
 
 
-def describe(card: BackboneCard | DatasetCard, at_hand: bool) -> str:
+def describe(entry: Entry) -> str:
     """Writes a card as text.
 
     Args:
-        card: A backbone's or data set's.
-        at_hand: Whether its weights or data are on this machine.
+        entry: A backbone or a data set.
     """
-    facts = _backbone(card) if isinstance(card, BackboneCard) else _dataset(card)
-    here = "yes" if at_hand else f"no; tlzoo fetch {card.name}"
+    card, backbone = entry.card, entry.kind == "backbone"
+    facts = _backbone(card) if backbone else _dataset(card)
+    here = "yes" if entry.at_hand else f"no; tlzoo fetch {card.name}"
     facts += [("licence", card.licence), ("citation", card.citation), ("here", here), ("notes", card.notes)]
-    kind = "backbone" if isinstance(card, BackboneCard) else "data set"
-    after = f"--backbone {card.name}" if isinstance(card, BackboneCard) else ""
-    data = "photos/" if isinstance(card, BackboneCard) else card.name
-    title = f"{card.title} ({kind} {card.name})"
-    return f"{title}\n\n{_facts(facts)}\n\nNext: tlzoo train {data} {after}".rstrip()
+    kind, line = ("backbone", f"photos/ --backbone {card.name}") if backbone else ("data set", card.name)
+    return f"{card.title} ({kind} {card.name})\n\n{_facts(facts)}\n\nNext: tlzoo train {line}"
 
 
-def _backbone(card: BackboneCard) -> list[tuple[str, str]]:
-    accuracy = card.pretraining.accuracy
+def _backbone(card: Glance) -> list[tuple[str, str]]:
     height, width = card.input.size
     pixels = f"{height}x{width}, {'fixed' if card.input.fixed else f'at least {card.input.min_size}'}"
-    published = (
-        f"{100 * accuracy.top1:.1f}% top-1 on {accuracy.dataset} ({accuracy.source})" if accuracy else "-"
-    )
-    preparation = str(card.preprocessing.convention)
-    if card.preprocessing.mean and card.preprocessing.scale:
-        mean, scale = (
-            ", ".join(f"{n:g}" for n in v) for v in (card.preprocessing.mean, card.preprocessing.scale)
-        )
-        preparation += f": (pixels - [{mean}]) / [{scale}]"
     return [
         ("family", card.family),
         ("weights", f"{card.params:,} ({size(card.weight_bytes)} to download)"),
         ("features", f"{card.features}, pooled by {card.pooling}"),
         ("pixels", pixels),
-        ("preprocessing", preparation),
+        ("preprocessing", _preparation(card.preprocessing)),
         ("pretraining", card.pretraining.dataset),
-        ("accuracy", published),
+        ("accuracy", _accuracy(card.pretraining.accuracy)),
         ("stages", " -> ".join(stage.name for stage in card.stages)),
         ("from", card.locator),
     ]
 
 
-def _dataset(card: DatasetCard) -> list[tuple[str, str]]:
-    options = ", ".join(f"{name}={value}" for name, value in card.options.items())
+def _preparation(preprocessing: Glance) -> str:
+    if not preprocessing.mean:
+        return str(preprocessing.convention)
+    mean, scale = (", ".join(f"{n:g}" for n in preprocessing[key]) for key in ("mean", "scale"))
+    return f"{preprocessing.convention}: (pixels - [{mean}]) / [{scale}]"
+
+
+def _accuracy(accuracy: Glance | None) -> str:
+    if not accuracy:
+        return "-"
+    return f"{100 * accuracy.top1:.1f}% top-1 on {accuracy.dataset} ({accuracy.source})"
+
+
+def _dataset(card: Glance) -> list[tuple[str, str]]:
     return [
         ("items", f"{card.examples:,}"),
         ("classes", f"{len(card.classes)}: {', '.join(card.classes)}"),
         ("protocol", card.protocol),
         ("test share", f"{card.test_fraction:g}"),
-        ("options", options),
+        ("options", ", ".join(f"{name}={value}" for name, value in card.options.items())),
         ("from", card.locator),
     ]
 

@@ -128,18 +128,19 @@ def show(arguments: argparse.Namespace) -> None:
     from tlzoo.cli.card import describe
     from tlzoo.workflows import zoo
 
-    card = zoo.find(arguments.name)
-    here = zoo.at_hand(card)
-    emit(arguments, {**card.model_dump(mode="json"), "at_hand": here}, describe(card, here))
+    entry = zoo.find(arguments.name)
+    values = {"kind": entry.kind, **entry.card, "at_hand": entry.at_hand}
+    emit(arguments, values, describe(entry))
 
 
 def fetch(arguments: argparse.Namespace) -> None:
     """`tlzoo fetch NAME...`."""
     from tlzoo.workflows import zoo
 
-    cards = [zoo.find(name) for name in arguments.names]  # a misspelt name fails before anything is fetched
+    for name in arguments.names:
+        zoo.kind_of(name)  # a misspelt name fails before anything is fetched
     with progress(arguments) as tell:
-        done = [zoo.fetch(card, _prefixed(tell, card.name)) for card in cards]
+        done = [zoo.fetch(name, _prefixed(tell, name)) for name in arguments.names]
     lines = [
         f"{item.name}: {'already here' if item.was_at_hand else f'fetched in {item.seconds:.1f} s'}"
         + (f", {item.path}" if item.path else "")

@@ -7,11 +7,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tlzoo.cards import Checksum
 from tlzoo.errors import ChecksumError, UnreachableError
 from tlzoo.sources import verify
+
+if TYPE_CHECKING:
+    from tlzoo.cards import Checksum
 
 Progress = Callable[[int, "int | None", str], None]
 """Told `(done_bytes, total_bytes or None, text)` while something is fetched."""

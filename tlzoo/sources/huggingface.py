@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlzoo.cards import BackboneCard
 from tlzoo.errors import UnreachableError
 from tlzoo.sources import keras_hub
 from tlzoo.sources.download import Progress, require_answer
@@ -14,6 +13,8 @@ from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
+
+    from tlzoo.cards import BackboneCard
 
 _PATTERNS = ["*.json", "*.safetensors", "*.weights.h5"]
 

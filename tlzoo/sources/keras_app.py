@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlzoo.cards import BackboneCard, Checksum
 from tlzoo.errors import CardError, WeightsError
 from tlzoo.sources import verify
 from tlzoo.sources.download import Progress, download
@@ -15,6 +14,8 @@ from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
+
+    from tlzoo.cards import BackboneCard, Checksum
 
 _HOST = "https://storage.googleapis.com"
 _FOLDERS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlzoo.cards import BackboneCard
 from tlzoo.errors import WeightsError
 from tlzoo.sources import local, pypi
 from tlzoo.sources.download import Progress
@@ -13,6 +12,8 @@ from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
+
+    from tlzoo.cards import BackboneCard
 
 
 def at_hand(card: BackboneCard) -> bool:

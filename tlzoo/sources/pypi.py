@@ -13,12 +13,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlzoo import paths
-from tlzoo.cards import BackboneCard, Checksum, DatasetCard
 from tlzoo.errors import ChecksumError, SourceError
 from tlzoo.sources import verify
 from tlzoo.sources.locator import parse_locator
+
+if TYPE_CHECKING:
+    from tlzoo.cards import BackboneCard, Checksum, DatasetCard
 
 Progress = Callable[[int, "int | None", str], None]
 """Told `(done_bytes, total_bytes or None, text)` while something is fetched."""

@@ -6,9 +6,12 @@ import base64
 import csv
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tlzoo.cards import Checksum
 from tlzoo.errors import ChecksumError
+
+if TYPE_CHECKING:
+    from tlzoo.cards import Checksum
 
 _CHUNK = 1 << 20
 

