@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from tlzoo.errors import UnreachableError
 from tlzoo.sources import keras_hub
-from tlzoo.sources.download import Progress, require_answer
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
+    from tlzoo.sources.download import Progress
 
 _PATTERNS = ["*.json", "*.safetensors", "*.weights.h5"]
 
@@ -56,6 +56,8 @@ def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
         return folder
     repository = parse_locator(card.locator).rest
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    from tlzoo.sources.download import require_answer
+
     require_answer(endpoint)
     import huggingface_hub
 

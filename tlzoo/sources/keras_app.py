@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from tlzoo.errors import CardError, WeightsError
 from tlzoo.sources import verify
-from tlzoo.sources.download import Progress, download
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard, Checksum
+    from tlzoo.sources.download import Progress
 
 _HOST = "https://storage.googleapis.com"
 _FOLDERS = {
@@ -83,6 +83,8 @@ def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
     if path.is_file():
         verify.check_file(path, _pin(card))
         return path
+    from tlzoo.sources.download import download
+
     return download(url(card), path, _pin(card), progress)
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from tlzoo.errors import CardError, UnreachableError, WeightsError
 from tlzoo.sources import strict
-from tlzoo.sources.download import Progress, require_answer
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
+    from tlzoo.sources.download import Progress
 
 _HUB = "https://api.kaggle.com"
 _FILES = ("config.json", "model.weights.h5")
@@ -66,6 +66,8 @@ def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
         raise UnreachableError(
             f"folder {rest}, which lacks config.json or weights.", do=f"Put {' and '.join(_FILES)} there."
         )
+    from tlzoo.sources.download import require_answer
+
     require_answer(_HUB)
     import kagglehub  # type: ignore[import-untyped]
     import keras_hub

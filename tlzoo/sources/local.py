@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tlzoo.errors import CardError, UnreachableError, UsageError, WeightsError
 from tlzoo.sources import keras_hub, strict, verify
-from tlzoo.sources.download import Progress
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
+    from tlzoo.sources.download import Progress
 
 FORMATS = (".keras", ".weights.h5", ".npz", ".safetensors")
 

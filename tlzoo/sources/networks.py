@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from tlzoo import registry
 from tlzoo.errors import CardError, TlzooError, UnreachableError
 from tlzoo.sources import huggingface, keras_app, keras_hub, local, packages
-from tlzoo.sources.download import Progress
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
+    from tlzoo.sources.download import Progress
 
 
 class Source(Protocol):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from tlzoo.errors import WeightsError
 from tlzoo.sources import local, pypi
-from tlzoo.sources.download import Progress
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
+    from tlzoo.sources.download import Progress
 
 
 def at_hand(card: BackboneCard) -> bool:
