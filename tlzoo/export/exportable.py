@@ -79,6 +79,12 @@ class Exportable:
                 do="Pass the class names the model was trained on.",
             )
         for name in self.class_names:
+            if (times := self.class_names.count(name)) > 1:
+                raise BundleError(
+                    f"Class name {name!r} stands for {times} classes.",
+                    allowed="class names that differ.",
+                    do="Rename one of them.",
+                )
             try:
                 name.encode("utf-8")
             except UnicodeEncodeError as error:

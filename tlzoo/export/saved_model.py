@@ -176,7 +176,7 @@ def _publish(folder: Path, directory: Path) -> Path:
     """Renames the folder to the next free version; the loser of a race takes the number after."""
     while True:
         target = directory / str(bundle.next_version(directory))
-        if target.exists():
+        if target.exists() and not target.is_dir():
             raise FileExistsError(f"'{target}' exists and is no version folder")
         try:
             # Renaming onto a version that another export has just published fails, since that is not empty.
