@@ -1,4 +1,4 @@
-"""One contract for every backbone card: the smallest card of each family always, the others as `slow`."""
+"""One contract for every backbone card: the smallest card of each family always, others as `slow`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _smallest_of_family() -> set[str]:
     first: dict[tuple[str, str], BackboneCard] = {}
     for card in sorted(CARDS, key=lambda card: card.params):
         first.setdefault((card.scheme, card.family), card)
-    return {card.name for card in first.values() if card.params <= 30_000_000}
+    return {card.name for card in first.values() if card.params <= 25_000_000}
 
 
 def _to_build() -> list[object]:

@@ -38,6 +38,9 @@ _REMOTE_NAMES = {
     "nasnet_mobile_no_top.h5": "NASNet-mobile-no-top.h5",
     "nasnet_large_no_top.h5": "NASNet-large-no-top.h5",
 }
+# ImageNet's, RGB, of pixels in 0..1.
+_MEANS = (0.485, 0.456, 0.406)
+_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 def models_dir() -> Path:
@@ -111,21 +114,44 @@ def load(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> kera
             allowed="its function names, such as ResNet50 or MobileNetV3Small.",
             do="Mend the card's locator.",
         )
-    shape = (*size, 3)
-    if not pretrained:
-        return build(include_top=False, weights=None, input_shape=shape)
-    path = fetch(card)
-    # By path, so that MobileNet takes the card's weights at every size; EfficientNetB* alone builds a part of
-    # its preprocessing only when told "imagenet", and then finds the verified file in the cache.
-    weights = "imagenet" if name.startswith("EfficientNetB") else str(path)
+    network = build(include_top=False, weights=None, input_shape=(*size, 3))
+    if pretrained:
+        _fill(network, fetch(card), card)
+    if name.startswith("EfficientNetB"):
+        _settle_normalization(network, pretrained=pretrained)
+    return network
+
+
+def _fill(network: keras.Model, path: Path, card: BackboneCard) -> None:
+    """Loads by path, so that every size takes the card's weights (MobileNet would pick others by itself)."""
     try:
-        return build(include_top=False, weights=weights, input_shape=shape)
+        network.load_weights(path)
     except (ValueError, OSError) as error:
         raise WeightsError(
-            f"{card.name}: {path} does not fit {name} at {size} pixels: {error}.",
+            f"{card.name}: {path} does not fit {network.name}: {error}.",
             allowed="the headless weights Keras publishes for it.",
             do="Remove the file and fetch it again.",
         ) from error
+
+
+def _settle_normalization(network: keras.Model, *, pretrained: bool) -> None:
+    """Gives pretrained and random EfficientNets one architecture and one normalisation of pixels.
+
+    Keras keeps the deviations as variances in the published weights, and mends that with a further layer, but
+    only when it loads them by itself: with random weights pixels stay unnormalised and the layer is missing
+    (tensorflow#49930). Here the variances become true ones, (x/255 - mean) / deviation either way.
+    """
+    import keras
+    import numpy as np
+
+    deviations = np.array(_DEVIATIONS, "float32")
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            mean, variance, count = layer.get_weights()
+            if not pretrained:
+                mean, variance = np.array(_MEANS, "float32"), deviations
+            layer.set_weights([mean, variance * deviations, count])
+            layer.finalize_state()
 
 
 def _pin(card: BackboneCard) -> Checksum:

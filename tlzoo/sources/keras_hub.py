@@ -161,7 +161,7 @@ def from_architecture(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
     except (ValueError, TypeError) as error:
         raise CardError(
             f"{card.name}: {name} cannot be built for {size} pixels: {error}.",
-            do="Mend the card's [architecture].",
+            do="Use another size, or mend the card's [architecture].",
         ) from error
     return one_in_one_out(card, backbone)
 

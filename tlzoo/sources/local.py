@@ -133,7 +133,7 @@ def build(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
     except (TypeError, ValueError) as error:
         raise CardError(
             f"{card.name}: {name} cannot be built for {size} pixels: {error}.",
-            do="Mend the card's [architecture].",
+            do="Use another size, or mend the card's [architecture].",
         ) from error
 
 
