@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tests.export.tiny_classifier import HOSTILE, SIZE, exportable_of
 from tlzoo.bundle import read_bundle, sha256
-from tlzoo.errors import BundleError
+from tlzoo.errors import BundleError, ParityError
 from tlzoo.export.litert import export_litert
 from tlzoo.export.saved_model import export_saved_model
 
@@ -56,6 +56,14 @@ def test_a_bundle_lists_its_litert_files(exportable, tmp_path):
 def test_a_mixed_precision_model_converts(card, tmp_path):
     facts = export_litert(exportable_of(card, "mixed_float16"), tmp_path)
     assert facts.max_difference < 2e-2
+
+
+def test_answers_that_are_no_numbers_are_refused(card, tmp_path):
+    exportable = exportable_of(card)
+    exportable.head.bias.assign([float("nan")] * len(HOSTILE))
+    with pytest.raises(ParityError, match="differs from the model by nan"):
+        export_litert(exportable, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_work_is_refused(exportable, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
@@ -15,9 +15,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tlzoo import bundle, paths
 from tlzoo.bundle import FACTS_FILE, LiteRTFacts
-from tlzoo.errors import BundleError
+from tlzoo.errors import BundleError, ParityError
 from tlzoo.export.exportable import Exportable
-from tlzoo.export.signatures import sample_pixels
+from tlzoo.export.precision import in_float32
+from tlzoo.export.signatures import root_of, sample_pixels
+from tlzoo.export.verify import HALF_TOLERANCE
 
 Kind = Literal["float32", "float16", "int8"]
 Evaluation = tuple[np.ndarray, np.ndarray]
@@ -58,8 +60,9 @@ def export_litert(
     """
     content = _convert(exportable, kind, calibration)
     file = _file(Path(path), exportable.name, kind)
-    facts = _measure(exportable, content, evaluate)
-    facts = LiteRTFacts.model_validate({**facts, "file": file.name, "kind": kind})
+    measured = _measure(exportable, content, evaluate)
+    facts = LiteRTFacts.model_validate({**measured, "file": file.name, "kind": kind})
+    _refuse_nonsense(facts)
     paths.write_bytes(file, content)
     about = {"class_names": exportable.class_names, "size": exportable.size, "resize": exportable.resize}
     paths.write_json(file.with_suffix(".json"), {**facts.model_dump(mode="json"), **about})
@@ -75,8 +78,9 @@ def _convert(exportable: Exportable, kind: Kind, calibration: Iterable[np.ndarra
         )
     # One image a call: sizes are then known, which XNNPACK needs to take over the whole graph.
     spec = tf.TensorSpec((1, *exportable.size, 3), tf.float32, name="pixels")
-    concrete = tf.function(_probabilities(exportable), autograph=False).get_concrete_function(spec)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], exportable.model)
+    with in_float32(exportable.model):
+        concrete = tf.function(_probabilities(exportable), autograph=False).get_concrete_function(spec)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], root_of([concrete]))
     if kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "float16":
@@ -108,12 +112,23 @@ def _calibration_images(calibration: Iterable[np.ndarray] | None) -> list[np.nda
     return images
 
 
-def _probabilities(exportable: Exportable) -> tf.types.experimental.PolymorphicFunction:
+def _probabilities(exportable: Exportable) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     def forward(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = tf.cast(exportable.model(pixels, training=False), tf.float32)
         return {"probabilities": tf.nn.softmax(logits / float(exportable.temperature))}
 
     return forward
+
+
+def _refuse_nonsense(facts: LiteRTFacts) -> None:
+    """Refuses what no loss of precision explains: answers that are not numbers, or float32 that differs."""
+    allowed = {"float32": HALF_TOLERANCE, "float16": 0.2, "int8": 1.0}[facts.kind]
+    if facts.max_difference is None or not facts.max_difference <= allowed:
+        raise ParityError(
+            f"The LiteRT {facts.kind} file differs from the model by {facts.max_difference}.",
+            allowed=f"probabilities that differ by up to {allowed:g}.",
+            do="Try another kind; nothing was written.",
+        )
 
 
 def _file(path: Path, name: str, kind: Kind) -> Path:

@@ -203,10 +203,8 @@ def _graph_decodes(encoded: bytes) -> bool:
 
 
 def _one_by_one(items: Iterable[Item] | Item) -> Iterator[tuple[str, Any]]:
-    single = isinstance(items, (str, Path, bytes, bytearray, Image.Image))
-    if single or (isinstance(items, np.ndarray) and items.ndim < 4):
-        items = [items]
-    for index, item in enumerate(items):
+    several: Any = [items] if _is_one(items) else items
+    for index, item in enumerate(several):
         if isinstance(item, (str, Path)):
             yield from ((str(path), path) for path in _files(Path(item)))
         elif isinstance(item, (bytes, bytearray, memoryview)):
@@ -215,6 +213,12 @@ def _one_by_one(items: Iterable[Item] | Item) -> Iterator[tuple[str, Any]]:
             yield f"image:{index}", item
         else:
             yield f"array:{index}", item
+
+
+def _is_one(items: Any) -> bool:
+    if isinstance(items, np.ndarray):
+        return items.ndim < 4
+    return isinstance(items, (str, Path, bytes, bytearray, memoryview, Image.Image))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from tlzoo import bundle
 from tlzoo.bundle import BundleFacts, ParityFacts, SignatureFacts, TensorFacts
 from tlzoo.errors import BundleError
 from tlzoo.export.exportable import Exportable
-from tlzoo.export.signatures import Endpoint, endpoints
+from tlzoo.export.signatures import Endpoint, endpoints, root_of
 from tlzoo.export.verify import check_parity
 from tlzoo.export.warmup import write_warmup
 
@@ -70,15 +70,11 @@ def _write_graph(exportable: Exportable, folder: Path) -> dict[str, SignatureFac
     traced = {
         one.name: tf.function(one.function, autograph=False).get_concrete_function(one.spec) for one in asked
     }
-    root = tf.Module()
-    root.weights = list(
-        {id(weight): weight for graph in traced.values() for weight in graph.variables}.values()
-    )
     # Nobody differentiates a served graph, and tracing the gradient of every swish costs more than all the rest.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     # Not `keras.export.ExportArchive`: it hangs the functions on the root, and whatever function with a fixed
     # signature hangs there, TensorFlow traces and writes a second time. Traced ones are taken as they are.
-    tf.saved_model.save(root, str(folder), signatures=traced, options=options)
+    tf.saved_model.save(root_of(traced.values()), str(folder), signatures=traced, options=options)
     return {one.name: _signature_facts(one, traced[one.name]) for one in asked}
 
 

@@ -10,7 +10,7 @@ graph and one set of weights. The names and shapes follow TensorFlow Serving's R
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -151,6 +151,17 @@ def decoder(size: tuple[int, int], policy: Resize) -> Callable[[tf.Tensor], tf.T
 def sample_pixels(exportable: Exportable) -> tf.Tensor:
     """Returns the sample images as the graph sees them: float32 (n, h, w, 3) in 0..255."""
     return decoder(exportable.size, exportable.resize)(tf.constant(exportable.samples, tf.string))
+
+
+def root_of(graphs: Iterable[tf.types.experimental.ConcreteFunction]) -> tf.Module:
+    """Returns an object that holds the variables of traced graphs, each once, for TensorFlow to save.
+
+    A Keras 3 model in its place does not do: TensorFlow does not find all variables under it, and the LiteRT
+    converter then writes, without a word, a model without weights.
+    """
+    root = tf.Module()
+    root.weights = list({id(weight): weight for graph in graphs for weight in graph.variables}.values())
+    return root
 
 
 def _traced_once(model: Callable[..., tf.Tensor], spec: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:

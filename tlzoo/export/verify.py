@@ -16,6 +16,7 @@ import tensorflow as tf
 from tlzoo.bundle import ParityFacts
 from tlzoo.errors import ParityError
 from tlzoo.export.exportable import Exportable
+from tlzoo.export.precision import computes_in_half
 from tlzoo.export.signatures import example, sample_pixels
 
 Answer = dict[str, np.ndarray]
@@ -89,13 +90,8 @@ def _differences(
 
 
 def _tolerance(exportable: Exportable) -> float:
-    half = _computes_in_half(exportable.model) or _computes_in_half(exportable.features)
+    half = computes_in_half(exportable.model) or computes_in_half(exportable.features)
     return HALF_TOLERANCE if half else TOLERANCE
-
-
-def _computes_in_half(layer: keras.Layer) -> bool:
-    inside = getattr(layer, "layers", ())
-    return layer.compute_dtype in ("float16", "bfloat16") or any(_computes_in_half(one) for one in inside)
 
 
 def _reference(exportable: Exportable) -> _Reference:
