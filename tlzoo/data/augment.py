@@ -174,6 +174,8 @@ def _crop(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     size = tf.shape(images)[1:3]
     side = tf.cast(tf.tile(size, [2]), tf.float32)
     inwards = tf.constant([0.5, 0.5, -0.5, -0.5]) * tf.tile(boxes[:, 2:] - boxes[:, :2], [1, 2])
-    centres = tf.clip_by_value((boxes * side + inwards - 0.5) / tf.maximum(side - 1, 1), 0.0, 1.0)
+    centres = (boxes * side + inwards - 0.5) / tf.maximum(side - 1, 1)
+    # A sample that rounding pushes past the border would be black, so stay a thousandth of a pixel inside.
+    centres = tf.clip_by_value(centres, 1e-5, 1 - 1e-5)
     cropped = tf.image.crop_and_resize(images, centres, tf.range(tf.shape(images)[0]), size)
     return tf.ensure_shape(cropped, images.shape)

@@ -141,8 +141,11 @@ def _mend(counts: NDArray, dealt: Indices, wanted: Sequence[int]) -> None:
 
 
 def _can_spare(counts: NDArray, dealt: Indices, cluster: int, each: int, taker: int) -> bool:
+    """Tells if a cluster may move: training never loses a class, and the test set goes before validation."""
+    if dealt[cluster] == 0:
+        return _harm(counts, dealt, cluster) == 0
     holders = np.flatnonzero((counts[:, each] > 0) & (dealt == dealt[cluster]))
-    return len(holders) > 1 or (taker == 0) or (taker == 2 and dealt[cluster] == 1)
+    return len(holders) > 1 or taker == 0 or (taker == 2 and dealt[cluster] == 1)
 
 
 def _harm(counts: NDArray, dealt: Indices, cluster: int) -> int:

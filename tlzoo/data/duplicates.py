@@ -13,11 +13,11 @@ from tlzoo.data.convert import Pixels
 
 NEAR_BITS = 6
 """Largest number of differing bits, of 64, between the difference hashes of near-duplicates."""
-NEAR_LEVELS = 0.9
-"""Largest mean difference, of 255 levels, between the thumbnails of near-duplicates.
+NEAR_SHARE = 0.04
+"""Largest mean difference between the thumbnails of near-duplicates, as a share of their contrast.
 
-A JPEG copy at quality 30 and another size differs by 0.7; the two most alike of 2,624 photographs of solar cells,
-which all show the same thing, by 1.0.
+A JPEG copy at quality 60 and another size differs by up to 0.038; the two most alike of 2,624 photographs of solar
+cells, which all show the same kind of thing, by 0.043.
 """
 
 _SIDE = 32
@@ -93,6 +93,8 @@ def _close(
     for place, first in enumerate(members[:-1]):
         others = members[place + 1 :]
         others = others[np.bitwise_count(hashes[others] ^ hashes[first]) <= NEAR_BITS]
+        contrast = np.minimum(thumbnails[others].std(axis=1), thumbnails[first].std())
         apart = np.abs(thumbnails[others].astype(np.int32) - thumbnails[first].astype(np.int32)).mean(axis=1)
-        found |= {(min(first, b), max(first, b)) for b in others[apart <= NEAR_LEVELS].tolist()}
+        alike = others[apart <= NEAR_SHARE * contrast]
+        found |= {(min(first, b), max(first, b)) for b in alike.tolist()}
     return {(int(a), int(b)) for a, b in found}

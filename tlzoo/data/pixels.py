@@ -63,8 +63,8 @@ def open_pixels(
         size: Height and width of the pixels.
         policy: As for `images.resize`.
         progress: Told how many images are decoded.
-        keep: True keeps the pixels on disk, False decodes at every reading; by default it keeps them if the
-            disk has room.
+        keep: True keeps the pixels on disk, False decodes at every reading (unless they were kept before); by
+            default they are kept if the disk has room.
 
     Returns:
         The data set without the images that cannot be decoded (they are in its `skipped`), and its pixels:
@@ -206,9 +206,22 @@ class _Work:
             records = np.zeros((count, *self.size, 3), np.uint8)
             records[chunk.positions - done] = chunk.pixels
             done += count
+            _refuse_vanished(self.items, chunk.broken)
             if self.progress:
                 self.progress(done, len(self.digests), "decoding images")
             yield records, {self.digests[at]: why for at, why in chunk.broken.items()}
+
+
+def _refuse_vanished(items: tuple[Item, ...], broken: dict[int, str]) -> None:
+    """A file that is gone says nothing about its content, so it must not be remembered as broken."""
+    for position, why in broken.items():
+        item = items[position]
+        if isinstance(item, Path) and not os.access(item, os.R_OK):
+            raise DataError(
+                f"'{item}' was there when the data set was loaded, and cannot be read now: {why}.",
+                allowed="files that stay while they are used.",
+                do="Load the data set again.",
+            )
 
 
 def _finished(path: Path, work: _Work) -> dict[str, str] | None:

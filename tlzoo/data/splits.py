@@ -88,7 +88,8 @@ def split(material: Material, *, seed: int, validation: float = 0.15, test: floa
         test: Share of all items that judge; of the items outside a given validation set where there is one.
 
     Returns:
-        Indices whose classes are all in `train`, and in `test` and `validation` as far as counts allow.
+        Indices whose classes are all in `train`, and in `test` and then `validation` as far as counts allow: a
+        class with two examples (or in two groups) has none in `validation`, which may therefore be empty.
 
     Raises:
         UsageError: The shares leave nothing to train on.
@@ -120,6 +121,12 @@ def split(material: Material, *, seed: int, validation: float = 0.15, test: floa
         assigned[pool] = 0
     found = Splits(*(np.flatnonzero(assigned == number).astype(np.int64) for number in range(3)))
     _refuse_unseen(material, found)
+    if not len(found.test):
+        raise DataError(
+            "nothing is left for the test set: every group holds the only examples of some class.",
+            allowed="classes that are spread over 2 groups or more.",
+            do="Use finer groups, or give the test set yourself in a split column.",
+        )
     return found
 
 
