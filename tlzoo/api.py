@@ -40,7 +40,7 @@ def train(
     recipe: str = "feature_extraction",
     out: str | Path | None = None,
     seed: int = 0,
-    validation: float = 0.15,
+    validation: float = 0.1,
     test: float | None = None,
     engine: str = "auto",
     progress: Any = None,
@@ -91,7 +91,7 @@ def plan(
     """
     from tlzoo.workflows import train as workflow
 
-    return workflow.prepare(data, _request(backbone, recipe, None, seed, 0.15, None, "auto", options))[2]
+    return workflow.prepare(data, _request(backbone, recipe, None, seed, 0.1, None, "auto", options))[2]
 
 
 def resume(path: str | Path, data: Any = None, *, progress: Any = None) -> Run:
@@ -101,15 +101,19 @@ def resume(path: str | Path, data: Any = None, *, progress: Any = None) -> Run:
     return workflow.resume(path, data, progress=progress)
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, data: Any = None) -> Run:
     """Opens a finished run.
 
+    Args:
+        path: The run folder.
+        data: The data it was trained on, if that was given in memory; data on disk is found again.
+
     Raises:
-        RunError: It is no run folder, or the run is not finished.
+        RunError: It is no run folder, the run is not finished, or the data is not what it was.
     """
     from tlzoo.workflows.run import Run
 
-    return Run(path)
+    return Run(path) if data is None else Run.with_data(path, data)
 
 
 def compare(*runs: Any, metric: str = "accuracy") -> Comparison:

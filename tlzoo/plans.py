@@ -85,11 +85,15 @@ class Phase(_Frozen):
     @model_validator(mode="after")
     def _hangs_together(self) -> Phase:
         if set(self.rates) != set(self.trains):
-            raise ValueError(f"phase '{self.name}': rates for {sorted(self.rates)}, trains {sorted(self.trains)}")
+            raise ValueError(
+                f"phase '{self.name}': rates for {sorted(self.rates)}, trains {sorted(self.trains)}"
+            )
         if self.inputs == "features" and self.trains != ("head",):
             raise ValueError(f"phase '{self.name}' runs on features, so only the head can train")
         if self.inputs == "pixels" and (self.l2 or self.views):
-            raise ValueError(f"phase '{self.name}' runs on pixels; `l2` and `views` belong to cached features")
+            raise ValueError(
+                f"phase '{self.name}' runs on pixels; `l2` and `views` belong to cached features"
+            )
         return self
 
 

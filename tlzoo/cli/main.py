@@ -17,7 +17,7 @@ import tlzoo
 from tlzoo.cli.parser import Parser, PrintCompletion
 from tlzoo.errors import TlzooError
 
-GROUPS = ("zoo", "data")
+GROUPS = ("runs", "bundles", "zoo", "data")
 """Modules of this package, in the order of `tlzoo --help`."""
 
 UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141

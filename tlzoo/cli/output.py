@@ -102,11 +102,16 @@ def progress(arguments: argparse.Namespace) -> Iterator[Progress | None]:
             tasks: dict[str, Any] = {}
 
             def tell(done: int, total: int | None, text: str) -> None:
-                if text not in tasks:
-                    tasks[text] = bars.add_task(text, total=total)
-                bars.update(tasks[text], completed=done, total=total)
+                if (key := _what(text)) not in tasks:
+                    tasks[key] = bars.add_task(text, total=total)
+                bars.update(tasks[key], completed=done, total=total, description=text)
 
             yield tell
+
+
+def _what(text: str) -> str:
+    """Returns the part of a progress text that stays while it goes on: `tune` of `tune, epoch 3/12: …`."""
+    return text.partition(",")[0]
 
 
 class _Lines:
@@ -117,7 +122,7 @@ class _Lines:
 
     def __call__(self, done: int, total: int | None, text: str) -> None:
         now = time.monotonic()
-        if text == self.text and now - self.last < _LINE_SECONDS:
+        if _what(text) == _what(self.text) and now - self.last < _LINE_SECONDS:
             return
         self.last, self.text = now, text
         share = f" {100 * done / total:.0f}%" if total else ""

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tlzoo.backbones.backbone import Backbone
 from tlzoo.data.augment import augment
 from tlzoo.data.dataset import Dataset
-from tlzoo.data.pixels import stream_pixels
+from tlzoo.data.stream import stream_pixels
 from tlzoo.features.cache import FeatureCache, FeatureKey
 from tlzoo.features.engines import Engine, choose_engine
 from tlzoo.plans import Augment
@@ -50,7 +50,7 @@ class Extractor:
         return choose_engine(self.backbone, self.engine_name)
 
     def plain(self) -> np.ndarray:
-        """Returns features float32 (n, d) of every item, in order."""
+        """Returns features float32 (n, d) of every item, in order; rows of images that cannot be decoded are NaN."""
         return self._kept(self._key(np.arange(len(self.dataset))), np.arange(len(self.dataset)), None)
 
     def views(self, indices: np.ndarray, policy: Augment, count: int, seed: int) -> list[np.ndarray]:
@@ -85,20 +85,22 @@ class Extractor:
 
     def _pass(self, key: FeatureKey, indices: np.ndarray, policy: Augment | None) -> np.ndarray:
         what = "features" if policy is None else f"features, view {key.view}"
-        parts: list[np.ndarray] = []
-        done = 0
+        features = np.full((len(indices), self.backbone.card.features), np.nan, np.float32)
+        row = {int(index): at for at, index in enumerate(indices)}
         stream = stream_pixels(self.dataset, indices, self.backbone.size, self.resize, STREAM_BATCH)
+        done = 0
         for pixels, chosen in stream:
             if policy is not None:
                 pixels = _changed(pixels, chosen, policy, key)
-            parts.extend(
-                self.engine(pixels[at : at + self.engine.batch_size])
-                for at in range(0, len(pixels), self.engine.batch_size)
-            )
+            features[[row[int(index)] for index in chosen]] = self._computed(pixels)
             done += len(pixels)
             if self.progress:
                 self.progress(done, len(indices), what)
-        return np.concatenate(parts).astype(np.float32, copy=False)
+        return features
+
+    def _computed(self, pixels: np.ndarray) -> np.ndarray:
+        step = self.engine.batch_size
+        return np.concatenate([self.engine(pixels[at : at + step]) for at in range(0, len(pixels), step)])
 
 
 def _changed(pixels: np.ndarray, indices: np.ndarray, policy: Augment, key: FeatureKey) -> np.ndarray:

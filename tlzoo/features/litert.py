@@ -61,7 +61,10 @@ def convert(backbone: Backbone) -> bytes:
     Returns:
         The flatbuffer.
     """
-    forward = tf.function(lambda pixels: backbone.model(pixels, training=False))
-    concrete = forward.get_concrete_function(tf.TensorSpec((1, *backbone.size, 3), tf.float32))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], backbone.model)
-    return converter.convert()
+    holder = tf.Module()
+    # Without a holder that tracks them, the converter writes a file whose variables are never initialised.
+    holder.variables_kept = [variable.value for variable in backbone.model.variables]
+    holder.forward = tf.function(lambda pixels: {"features": backbone.model(pixels, training=False)})
+    spec = tf.TensorSpec((1, *backbone.size, 3), tf.float32)
+    concrete = holder.forward.get_concrete_function(spec)
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], holder).convert()

@@ -24,7 +24,7 @@ def feature_extraction(
     resize: Resize = "stretch",
     epochs: int = 60,
     batch_size: int = 256,
-    rate: float = 3e-3,
+    rate: float = 1e-3,
     l2: tuple[float, ...] = L2_GRID,
     views: int = 0,
     symmetry: Symmetry | None = None,

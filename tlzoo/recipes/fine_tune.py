@@ -91,7 +91,7 @@ def fine_tune(
         name="head",
         inputs="features",
         trains=("head",),
-        rates={"head": 3e-3},
+        rates={"head": 1e-3},
         epochs=head_epochs,
         batch_size=256,
         l2=L2_GRID,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from tlzoo.backbones.weights import read_arrays, restore, snapshot, weights_digest, write_arrays
+from tlzoo.data.splits import Splits
 from tlzoo.errors import RunError
 from tlzoo.features.engines import GraphEngine
 from tlzoo.plans import Phase
@@ -26,6 +27,7 @@ class Outcome:
     """What training gives.
 
     Attributes:
+        splits: What was trained, validated and tested on, broken images left out.
         model: From float32 pixels (b, h, w, 3) in 0..255 to logits (b, c).
         logits: `{split: float32 (m, c)}` for validation and test, in the order of the splits.
         features: Features float32 (m, d) of the test split.
@@ -33,6 +35,7 @@ class Outcome:
         l2: The penalty of the head that was kept, if one was chosen.
     """
 
+    splits: Splits
     model: keras.Model
     logits: dict[str, np.ndarray]
     features: np.ndarray
@@ -52,6 +55,7 @@ def run_plan(context: Context) -> Outcome:
     Raises:
         RunError: A weight that should have stayed frozen has moved.
     """
+    context = context.without_broken()
     before = _frozen_digest(context)
     head: Head | None = None
     model: keras.Model | None = None
@@ -75,7 +79,7 @@ def run_plan(context: Context) -> Outcome:
     seconds["predict"] = round(time.perf_counter() - start, 2)
     write_arrays(context.run.weights_file, snapshot(model.weights))
     shutil.rmtree(context.run.path / "checkpoints", ignore_errors=True)
-    return Outcome(model, logits, features, seconds, head.l2 if head else None)
+    return Outcome(context.splits, model, logits, features, seconds, head.l2 if head else None)
 
 
 def load_model(context: Context) -> keras.Model:

@@ -29,7 +29,7 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
     from tlzoo.evaluation.report import write_report
     from tlzoo.evaluation.tensorboard import write_evidence as write_boards
 
-    labels, splits, names = context.labels, context.splits, context.task.class_names
+    labels, splits, names = context.labels, outcome.splits, context.task.class_names
     arrays: dict[str, np.ndarray] = {"test_features": outcome.features.astype(np.float32)}
     for split in ("validation", "test"):
         arrays[f"{split}_index"] = getattr(splits, split)
@@ -58,7 +58,7 @@ def _metrics(
         for split in ("validation", "test")
     }
     plain = score(arrays["test_labels"], softmax(arrays["test_logits"], 1.0), names)
-    majority = majority_scores(labels[context.splits.train], arrays["test_labels"], names)
+    majority = majority_scores(labels[outcome.splits.train], arrays["test_labels"], names)
     return {
         "temperature": temperature,
         **scores,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlzoo.errors import DataError, RunError
+from tlzoo.errors import DataError
 from tlzoo.metrics.calibration import softmax
 from tlzoo.metrics.classification import Scores, score
 
@@ -37,14 +37,31 @@ class Run:
         0.87
     """
 
-    def __init__(self, path: str | Path, *, dataset: Dataset | None = None, model: Any = None) -> None:
+    def __init__(self, path: str | Path, *, trained: tuple[Context, Any] | None = None) -> None:
         from tlzoo.training.rundir import RunDir
 
         self.folder = RunDir.open(Path(path))
         self.metrics: Mapping[str, Any] = self.folder.metrics
-        self._dataset = dataset
-        if model is not None:
-            self.__dict__["model"] = model
+        if trained is not None:
+            # Straight after training, context and model are at hand; the model holds the context's backbone.
+            self.__dict__["context"], self.__dict__["model"] = trained
+
+    @classmethod
+    def with_data(cls, path: str | Path, data: Any) -> Run:
+        """Opens a run whose data was given in memory, with that data.
+
+        Raises:
+            RunError: The data is not what the run was trained on.
+        """
+        from tlzoo.data.dataset import Dataset
+        from tlzoo.data.load import load
+        from tlzoo.workflows.inputs import check_fingerprint, make_context
+
+        run = cls(path)
+        dataset = data if isinstance(data, Dataset) else load(data)
+        check_fingerprint(run.folder.config, dataset)
+        run.__dict__["context"] = make_context(run.folder, dataset)
+        return run
 
     def __repr__(self) -> str:
         return f"Run('{self.path}', test accuracy {self.metrics['test']['accuracy']:.4f})"
@@ -69,25 +86,23 @@ class Run:
         """What logits are divided by before the softmax, fitted on the validation split."""
         return float(self.metrics["temperature"])
 
-    @cached_property
+    @property
     def dataset(self) -> Dataset:
         """The data the run was trained on, loaded again and checked against the run's fingerprint."""
-        from tlzoo.workflows.inputs import reload_dataset
-
-        return self._dataset or reload_dataset(self.folder.config)
+        return self.context.dataset
 
     @cached_property
     def model(self) -> keras.Model:
         """An ordinary Keras model: float32 pixels (b, h, w, 3) in 0..255 to logits (b, c)."""
         from tlzoo.training.runner import load_model
 
-        return load_model(self._context)
+        return load_model(self.context)
 
     @cached_property
     def backbone(self) -> Backbone:
         """The backbone inside `model`, with the weights training left it."""
         _ = self.model
-        return self._context.backbone
+        return self.context.backbone
 
     def evaluate(self, data: Any = None) -> Scores:
         """Scores the run.
@@ -104,7 +119,7 @@ class Run:
         from tlzoo.data.dataset import Dataset
         from tlzoo.data.load import load
 
-        dataset = data if isinstance(data, Dataset) else load(data, purpose="evaluate")
+        dataset = data if isinstance(data, Dataset) else load(data, to_learn=False)
         unknown = sorted(set(dataset.class_names) - set(self.class_names))
         if unknown:
             raise DataError(
@@ -117,7 +132,7 @@ class Run:
 
     def probabilities(self, dataset: Dataset) -> np.ndarray:
         """Returns calibrated probabilities (n, c) of every item of a data set."""
-        from tlzoo.data.pixels import stream_pixels
+        from tlzoo.data.stream import stream_pixels
         from tlzoo.features.engines import GraphEngine
 
         plan = self.folder.plan
@@ -144,7 +159,7 @@ class Run:
         from tlzoo.export.saved_model import export_saved_model
 
         version = export_saved_model(
-            self._exportable(Path(directory).name), Path(directory), progress=progress
+            self.exportable(Path(directory).name), Path(directory), progress=progress
         )
         return Predictor.load(version)
 
@@ -163,12 +178,18 @@ class Run:
         return export_run_litert(self, Path(directory), kind)
 
     @cached_property
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """Backbone, data, splits and task of the run, as training had them."""
         from tlzoo.workflows.inputs import make_context
 
-        return make_context(self.folder, self._dataset)
+        return make_context(self.folder)
 
-    def _exportable(self, name: str) -> Any:
+    def exportable(self, name: str) -> Any:
+        """Returns what an export needs.
+
+        Args:
+            name: What the bundle is called.
+        """
         from tlzoo.export.exportable import Exportable
         from tlzoo.workflows.inputs import samples
 
@@ -194,18 +215,3 @@ class Run:
             facts=facts,
             samples=samples(self.folder, self.dataset),
         )
-
-
-def open_run(path: str | Path) -> Run:
-    """Opens a finished run.
-
-    Raises:
-        RunError: It is no run folder, or the run is not finished.
-    """
-    return Run(path)
-
-
-def require_finished(path: Path) -> None:
-    """Raises `RunError` unless the run in `path` is finished."""
-    if not (path / "metrics.json").is_file():
-        raise RunError(f"'{path}' is not finished.", do=f"Finish it: tlzoo train --resume {path}.")

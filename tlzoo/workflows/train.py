@@ -59,7 +59,7 @@ class Request:
     recipe: str = "feature_extraction"
     out: Path | None = None
     seed: int = 0
-    validation: float = 0.15
+    validation: float = 0.1
     test: float | None = None
     engine: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -189,7 +189,7 @@ def _carry_out(folder: RunDir, dataset: Dataset, progress: Progress | None, star
         finally:
             keras.config.set_dtype_policy("float32")
         write_evidence(context, outcome, started)
-    return Run(folder.path, dataset=dataset, model=outcome.model)
+    return Run(folder.path, trained=(context, outcome.model))
 
 
 def _config(dataset: Dataset, splits: Splits, request: Request, command: str) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""What many tests share: a cache that survives the session, and a few real digits."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """(images uint8 (120, 32, 32, 3), labels (120,)) of the first three digits, as real as scikit-learn's are."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    chosen = np.concatenate([np.flatnonzero(data.target == digit)[:40] for digit in (0, 1, 2)])
+    grey = (data.images[chosen] * (255 / 16)).astype(np.uint8)
+    images = np.stack([np.asarray(Image.fromarray(one).resize((32, 32))) for one in grey])
+    return np.repeat(images[..., None], 3, axis=-1), data.target[chosen]
+
+
+TINY_CARD = """
+title = "Tiny"
+family = "tiny"
+locator = "file:{path}"
+params = {params}
+features = 32
+weight_bytes = 1
+licence = "Apache-2.0"
+citation = "None"
+[input]
+size = [32, 32]
+min_size = 8
+[preprocessing]
+convention = "tf"
+[pretraining]
+dataset = "nothing"
+classes = 0
+[[stages]]
+name = "stem"
+tap = "stem_out"
+[[stages]]
+name = "block"
+tap = "block_out"
+[[stages]]
+name = "top"
+tap = "top_out"
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_zoo(tmp_path_factory):
+    """A zoo with one backbone, `tiny`: three stages of convolution, BatchNorm and ReLU in a `.keras` file."""
+    import keras
+
+    zoo = tmp_path_factory.mktemp("zoo")
+    keras.utils.set_random_seed(3)
+    pixels = x = keras.Input((32, 32, 3), name="tiny_input")
+    for name, width in (("stem", 8), ("block", 16), ("top", 32)):
+        x = keras.layers.Conv2D(width, 3, 2, "same", use_bias=False, name=f"{name}_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    network = keras.Model(pixels, x, name="tiny")
+    network.save(zoo / "tiny.keras")
+    (zoo / "backbones").mkdir()
+    (zoo / "datasets").mkdir()
+    card = TINY_CARD.format(path=zoo / "tiny.keras", params=network.count_params())
+    (zoo / "backbones" / "tiny.toml").write_text(card)
+    return zoo
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_zoo):
+    """Puts the tiny zoo in place of the shipped one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLZOO_ZOO", str(tiny_zoo))
+        yield "tiny"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_feature_cache(tmp_path_factory):
+    """Keeps features, pixels and engines of tests out of the user's cache, and shares its packages."""
+    from tlzoo import paths
+
+    real, own = paths.cache_dir(), tmp_path_factory.mktemp("cache")
+    (real / "packages").mkdir(parents=True, exist_ok=True)
+    (own / "packages").symlink_to(real / "packages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLZOO_CACHE", str(own))
+        yield
