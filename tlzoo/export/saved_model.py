@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +22,7 @@ from tlzoo.bundle import BundleFacts, ParityFacts, SignatureFacts, TensorFacts
 from tlzoo.errors import BundleError
 from tlzoo.export.exportable import Exportable
 from tlzoo.export.signatures import Endpoint, endpoints, root_of
-from tlzoo.export.verify import check_parity
+from tlzoo.export.verify import check_parity, reference_of
 from tlzoo.export.warmup import write_warmup
 
 Progress = Callable[[str], None]
@@ -52,15 +53,17 @@ def export_saved_model(exportable: Exportable, directory: Path, *, progress: Pro
         PosixPath('models/photos/1')
     """
     say = progress or (lambda step: None)
-    with _workspace(Path(directory)) as folder:
+    # The model in memory computes its answers while the graph is traced and written.
+    with _workspace(Path(directory)) as folder, ThreadPoolExecutor(1) as aside:
+        expected = aside.submit(reference_of, exportable)
         say("Tracing and saving the graph")
-        written = _write_graph(exportable, folder)
+        signatures = _write_graph(exportable, folder)
         bundle.write_labels(folder, exportable.class_names)
         write_warmup(folder, exportable)
         say("Comparing with the model in memory")
-        parity = check_parity(folder, exportable)
+        parity = check_parity(folder, exportable, expected.result())
         say("Describing and publishing")
-        bundle.write_facts(folder, _facts(exportable, written, parity, bundle.checksums(folder)))
+        bundle.write_facts(folder, _facts(exportable, signatures, parity, bundle.checksums(folder)))
         _flush(folder)
         return _publish(folder, Path(directory))
 

@@ -30,8 +30,15 @@ HALF_TOLERANCE = 2e-2
 
 
 @dataclass(frozen=True)
-class _Reference:
-    """What the model in memory answers: pixels (n, h, w, 3), probabilities (n, c), features (n, d)."""
+class Reference:
+    """What the model in memory answers.
+
+    Attributes:
+        pixels: float32 (n, h, w, 3), the decoded sample images.
+        probabilities: float32 (n, c).
+        features: float32 (n, d).
+        class_names: UTF-8, (c,).
+    """
 
     pixels: np.ndarray
     probabilities: np.ndarray
@@ -39,12 +46,13 @@ class _Reference:
     class_names: np.ndarray
 
 
-def check_parity(folder: Path, exportable: Exportable) -> ParityFacts:
+def check_parity(folder: Path, exportable: Exportable, expected: Reference | None = None) -> ParityFacts:
     """Loads a written version and compares every signature with the model in memory, on the sample images.
 
     Args:
         folder: The version folder.
         exportable: What was exported.
+        expected: What the model in memory answers, where that is known already.
 
     Returns:
         What was compared, and the largest difference.
@@ -52,7 +60,7 @@ def check_parity(folder: Path, exportable: Exportable) -> ParityFacts:
     Raises:
         ParityError: A signature differs by more than the tolerance, or names another label.
     """
-    reference = _reference(exportable)
+    reference = expected or reference_of(exportable)
     tolerance = _tolerance(exportable)
     differences = _differences(tf.saved_model.load(str(folder)).signatures, exportable.samples, reference)
     for name, difference in differences.items():
@@ -73,7 +81,7 @@ def check_parity(folder: Path, exportable: Exportable) -> ParityFacts:
 
 
 def _differences(
-    signatures: Signatures, samples: tuple[bytes, ...], reference: _Reference
+    signatures: Signatures, samples: tuple[bytes, ...], reference: Reference
 ) -> dict[str, float]:
     encoded = tf.constant(samples, tf.string)
     examples = tf.constant([example(sample) for sample in samples], tf.string)
@@ -94,10 +102,11 @@ def _tolerance(exportable: Exportable) -> float:
     return HALF_TOLERANCE if half else TOLERANCE
 
 
-def _reference(exportable: Exportable) -> _Reference:
+def reference_of(exportable: Exportable) -> Reference:
+    """Asks the model in memory about the sample images, op by op and so independently of any traced graph."""
     pixels = sample_pixels(exportable)
     logits = tf.cast(exportable.model(pixels, training=False), tf.float32)
-    return _Reference(
+    return Reference(
         pixels=pixels.numpy(),
         probabilities=tf.nn.softmax(logits / exportable.temperature).numpy(),
         features=keras.ops.convert_to_numpy(exportable.features(pixels, training=False)).astype(np.float32),
@@ -110,7 +119,7 @@ def _call(signature: Any, given: tf.Tensor) -> Answer:
     return {name: tensor.numpy() for name, tensor in signature(**{name: given}).items()}
 
 
-def _answer_differs(answer: Answer, expected: _Reference) -> float:
+def _answer_differs(answer: Answer, expected: Reference) -> float:
     best = answer["probabilities"].argmax(axis=-1)
     if (answer["label"] != expected.class_names[best]).any():
         return math.inf
@@ -120,11 +129,11 @@ def _answer_differs(answer: Answer, expected: _Reference) -> float:
     )
 
 
-def _features_differ(answer: Answer, expected: _Reference) -> float:
+def _features_differ(answer: Answer, expected: Reference) -> float:
     return _largest(answer["features"], expected.features)
 
 
-def _ranking_differs(answer: Answer, expected: _Reference) -> float:
+def _ranking_differs(answer: Answer, expected: Reference) -> float:
     """Compares class by class, so that ties in another order do not look like differences."""
     if (np.diff(answer["scores"], axis=-1) > 0).any():
         return math.inf
