@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 import tlzoo
+from tlzoo.cli.hush import hush
 from tlzoo.cli.parser import Parser, PrintCompletion
 from tlzoo.errors import TlzooError
 
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         >>> main(["list", "--offline", "--quiet"])  # doctest: +SKIP
         0
     """
-    _quiet_libraries()
+    hush()
     parser = build_parser()
     debug = False
     try:
@@ -114,13 +115,6 @@ def _explain(error: Exception) -> int:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201
-
-
-def _quiet_libraries() -> None:
-    """Sets defaults the user's environment may override: no start-up chatter, no search for pydantic plugins."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 def _exit_codes() -> str:
