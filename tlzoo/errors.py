@@ -132,4 +132,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, do: str = "") ->
     if close:
         guess = " or ".join(f"'{c}'" for c in close)
         do = f"Did you mean {guess}?" + (f" {do}" if do else "")
-    return UnknownNameError(f"There is no {kind} '{name}'.", allowed=shown or "none exist.", do=do or "Pick one of these.")
+    do = do or "Pick one of these."
+    return UnknownNameError(f"There is no {kind} '{name}'.", allowed=shown or "none exist.", do=do)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Resize = Literal["stretch", "crop", "pad"]
 Rate = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -116,7 +117,7 @@ class Plan(_Frozen):
     backbone: str
     pretrained: bool = True
     size: tuple[int, int]
-    resize: Literal["stretch", "crop", "pad"] = "stretch"
+    resize: Resize = "stretch"
     phases: tuple[Phase, ...] = Field(min_length=1)
     class_weights: Literal["none", "balanced", "sqrt"] = "none"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"

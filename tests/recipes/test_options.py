@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,6 @@ def test_ladder_rises_to_the_top(count, top, ratio):
     names = tuple(f"s{number}" for number in range(count))
     rates = list(ladder(names, top, ratio).values())
     assert rates[-1] == pytest.approx(top, rel=1e-4)
-    assert all(low <= high * (1 + 1e-4) for low, high in zip(rates, rates[1:], strict=False))
+    assert all(low <= high * (1 + 1e-4) for low, high in itertools.pairwise(rates))
     if count > 1:
         assert rates[0] == pytest.approx(top * ratio, rel=1e-4)

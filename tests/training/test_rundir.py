@@ -15,7 +15,7 @@ def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path):
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(RunError, match="config.json is missing"):
+    with pytest.raises(RunError, match=r"config\.json is missing"):
         RunDir.open(tmp_path)
 
 
@@ -56,5 +56,5 @@ def test_two_processes_do_not_train_one_run(tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     run = RunDir.create(tmp_path / "run")
     (run.path / "config.json").write_text("{")
-    with pytest.raises(RunError, match="config.json"):
+    with pytest.raises(RunError, match=r"config\.json"):
         run.config  # noqa: B018

@@ -91,7 +91,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         WeightsError: The file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise WeightsError(

@@ -255,11 +255,16 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     ]
     width = max(len(each.name) for each in scores.per_class)
     lines += [
-        f"  {each.name:{width}s}  precision {each.precision:.3f}  recall {each.recall:.3f}  F1 {each.f1:.3f}  n {each.n}"
+        f"  {each.name:{width}s}  precision {_number(each.precision)}  recall {_number(each.recall)}  "
+        f"F1 {_number(each.f1)}  n {each.n}"
         for each in scores.per_class
     ]
     emit(arguments, values, "\n".join(lines))
     return 0
+
+
+def _number(value: float | None) -> str:
+    return "  -  " if value is None else f"{value:.3f}"
 
 
 def _compare(arguments: argparse.Namespace) -> int:

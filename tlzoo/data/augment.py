@@ -12,6 +12,7 @@ _GREY = 127.5
 _LOG_4_3 = 0.2876821
 
 
+@tf.autograph.experimental.do_not_convert
 def augment(images: tf.Tensor, seed: tf.Tensor, policy: Augment) -> tf.Tensor:
     """Flips, turns, crops, brightens and contrasts every image of a batch in its own way.
 

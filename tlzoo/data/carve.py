@@ -128,7 +128,7 @@ def _mend(counts: NDArray, dealt: Indices, wanted: Sequence[int]) -> None:
     """Moves the smallest clusters that bring a missing class to a split, in place."""
     for number in wanted:
         for each in range(counts.shape[1]):
-            holders = np.flatnonzero(counts[:, each])
+            holders = np.flatnonzero(counts[:, each]).tolist()
             if (dealt[holders] == number).any():
                 continue
             movable = [cluster for cluster in holders if _can_spare(counts, dealt, cluster, each, number)]

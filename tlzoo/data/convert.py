@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tlzoo.errors import DataError
 
@@ -64,7 +64,7 @@ def too_large(width: int, height: int) -> DataError:
 
 def reason(error: BaseException) -> str:
     """Returns one line, without memory addresses, on why an image cannot be read."""
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "not an image, or of a format nobody here knows"
     text = " ".join(str(error).split()) or type(error).__name__
     return text.split(" <")[0][:200]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +78,8 @@ class Dataset:
         """
         chosen = np.asarray(indices, np.int64)
 
-        def pick(values: Sequence | None) -> tuple | None:
-            return None if values is None else tuple(values[index] for index in chosen)
+        def pick(values: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(values[index] for index in chosen)
 
         return replace(
             self,
@@ -87,8 +87,8 @@ class Dataset:
             labels=self.labels[chosen],
             keys=pick(self.keys),
             digests=pick(self.digests),
-            given_split=pick(self.given_split),
-            groups=pick(self.groups),
+            given_split=None if self.given_split is None else pick(self.given_split),
+            groups=None if self.groups is None else pick(self.groups),
         )
 
     def without(self, broken: Mapping[int, str]) -> Dataset:

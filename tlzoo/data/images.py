@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tlzoo.data.convert import MAX_PIXELS, Pixels, encode_png, from_array, from_pillow, open_pillow, reason
-from tlzoo.data.orientation import orientation, uint, upright
+from tlzoo.data.orientation import orientation, tiff_in_jpeg, tiff_in_png, tiff_in_webp, uint, upright
 from tlzoo.errors import DataError
 
 __all__ = ["DECODER_VERSION", "Policy", "decode", "decode_batch", "encode_png", "read_image", "resize"]
@@ -26,6 +26,7 @@ DECODER_VERSION = "1"
 _GRAPH_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "MPO")
 
 
+@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking for it takes seconds
 def decode(contents: tf.Tensor) -> tf.Tensor:
     """Decodes one encoded image to upright RGB.
 
@@ -59,9 +60,12 @@ def decode(contents: tf.Tensor) -> tf.Tensor:
         (starts(b"BM"), lambda: _bmp(contents)),
         (starts(b"WEBP", 8), lambda: _webp(contents)),
     ]
-    return tf.ensure_shape(tf.case(branches, default=_unknown), [None, None, 3])
+    image, tiff = tf.case(branches, default=_unknown)
+    image = tf.cond(tf.shape(image)[2] == 4, lambda: _over_white(image), lambda: image)
+    return tf.ensure_shape(upright(image, orientation(contents, tiff)), [None, None, 3])
 
 
+@tf.autograph.experimental.do_not_convert
 def resize(image: tf.Tensor, size: tuple[int, int], policy: Policy = "stretch") -> tf.Tensor:
     """Resizes one image, bilinear with antialiasing, and rounds.
 
@@ -84,6 +88,7 @@ def resize(image: tf.Tensor, size: tuple[int, int], policy: Policy = "stretch") 
     return tf.ensure_shape(_scaled(cut, tf.constant(size)), [*size, 3])
 
 
+@tf.autograph.experimental.do_not_convert
 def decode_batch(contents: tf.Tensor, size: tuple[int, int], policy: Policy = "stretch") -> tf.Tensor:
     """Decodes and resizes encoded images; meant for exported signatures.
 
@@ -100,7 +105,7 @@ def decode_batch(contents: tf.Tensor, size: tuple[int, int], policy: Policy = "s
 
 
 _SCALAR = [tf.TensorSpec([], tf.string)]
-_decode = tf.function(decode, input_signature=_SCALAR)
+_decode = tf.function(decode, input_signature=_SCALAR, autograph=False)
 
 
 def read_image(item: Path | str | bytes | Pixels | Image.Image | Any) -> Pixels:
@@ -159,15 +164,18 @@ def _bounded(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
     return tf.debugging.assert_less_equal(pixels, tf.constant(MAX_PIXELS, tf.int64), message)
 
 
-def _jpeg(contents: tf.Tensor) -> tf.Tensor:
+_Found = tuple[tf.Tensor, tf.Tensor]  # uint8 (h, w, 3 or 4), and where its EXIF's TIFF header stands, or -1
+
+
+def _jpeg(contents: tf.Tensor) -> _Found:
     shape = tf.io.extract_jpeg_shape(contents)
     with tf.control_dependencies([_bounded(shape[0], shape[1])]):
         # The default transform is a fast one that differs from every other reader's by up to 16 levels.
         image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-    return upright(image, orientation(contents, "jpeg"))
+    return image, tiff_in_jpeg(contents)
 
 
-def _png(contents: tf.Tensor) -> tf.Tensor:
+def _png(contents: tf.Tensor) -> _Found:
     with tf.control_dependencies([_bounded(uint(contents, 20, 4), uint(contents, 16, 4))]):
         colours = uint(contents, 25, 1)
     # Asking for alpha where there is none gives garbage for palettes, so look for it first.
@@ -175,20 +183,20 @@ def _png(contents: tf.Tensor) -> tf.Tensor:
     alpha = tf.logical_or(colours >= 4, keyed)
     image = tf.cond(
         alpha,
-        lambda: _over_white(tf.io.decode_png(contents, channels=4)),
+        lambda: tf.io.decode_png(contents, channels=4),
         lambda: tf.io.decode_png(contents, channels=3),
     )
-    return upright(image, orientation(contents, "png"))
+    return image, tiff_in_png(contents)
 
 
-def _gif(contents: tf.Tensor) -> tf.Tensor:
+def _gif(contents: tf.Tensor) -> _Found:
     with tf.control_dependencies(
         [_bounded(uint(contents, 8, 2, big=False), uint(contents, 6, 2, big=False))]
     ):
-        return tf.io.decode_image(contents, channels=3, expand_animations=False)
+        return tf.io.decode_image(contents, channels=3, expand_animations=False), tf.constant(-1)
 
 
-def _bmp(contents: tf.Tensor) -> tf.Tensor:
+def _bmp(contents: tf.Tensor) -> _Found:
     """BMP's alpha is padding more often than alpha, so it is dropped; indices go through the palette."""
     compression = uint(contents, 30, 4, big=False)
     depth = uint(contents, 28, 2, big=False)
@@ -197,12 +205,8 @@ def _bmp(contents: tf.Tensor) -> tf.Tensor:
     )
     with tf.control_dependencies([plain]):
         image = tf.io.decode_bmp(contents)
-    return tf.cond(depth == 8, lambda: _through_palette(contents, image[:, :, 0]), lambda: _rgb(image))
-
-
-def _rgb(image: tf.Tensor) -> tf.Tensor:
-    wide = tf.cond(tf.shape(image)[2] == 1, lambda: tf.repeat(image, 3, axis=2), lambda: image)
-    return wide[:, :, :3]
+    image = tf.cond(depth == 8, lambda: _through_palette(contents, image[:, :, 0]), lambda: image[:, :, :3])
+    return image, tf.constant(-1)
 
 
 def _through_palette(contents: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
@@ -213,7 +217,7 @@ def _through_palette(contents: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return tf.gather(tf.reverse(palette[:, :3], [1]), tf.cast(indices, tf.int32))
 
 
-def _webp(contents: tf.Tensor) -> tf.Tensor:
+def _webp(contents: tf.Tensor) -> _Found:
     extended = tf.strings.substr(contents, 12, 4) == b"VP8X"
     moving = tf.logical_and(extended, tf.bitwise.bitwise_and(uint(contents, 20, 1), 2) > 0)
     # TensorFlow 2.21 writes past its buffer for animations without alpha unless 4 channels are asked for;
@@ -223,14 +227,13 @@ def _webp(contents: tf.Tensor) -> tf.Tensor:
         lambda: tf.io.decode_image(contents, channels=4, expand_animations=False),
         lambda: tf.io.decode_image(contents, channels=0, expand_animations=False),
     )
-    image = tf.cond(tf.shape(image)[2] == 4, lambda: _over_white(image), lambda: image[:, :, :3])
-    return upright(image, orientation(contents, "webp"))
+    return image, tiff_in_webp(contents)
 
 
-def _unknown() -> tf.Tensor:
+def _unknown() -> _Found:
     refusal = tf.debugging.Assert(tf.constant(False), ["no JPEG, PNG, GIF, BMP or WebP image"])
     with tf.control_dependencies([refusal]):
-        return tf.zeros([1, 1, 3], tf.uint8)
+        return tf.zeros([1, 1, 3], tf.uint8), tf.constant(-1)
 
 
 def _over_white(rgba: tf.Tensor) -> tf.Tensor:

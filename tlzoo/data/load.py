@@ -34,6 +34,7 @@ def load(
     on_broken: OnBroken = 0.02,
     columns: Columns | Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    to_learn: bool = True,
     **options: Any,
 ) -> Dataset:
     """Loads labelled images.
@@ -47,6 +48,7 @@ def load(
         on_broken: `refuse` a source with any broken file, `skip` them all, or skip up to this share (0 to 1).
         columns: Names of a table's columns where they are not the usual ones.
         progress: Told how many files were looked at.
+        to_learn: False takes any labelled images, also of one class only, to judge a finished run by.
         **options: Those of the data set card.
 
     Returns:
@@ -63,7 +65,7 @@ def load(
     listing = gather(source, columns=columns, progress=progress, **options)
     if name:
         listing.name = name
-    return build(listing, probe(listing.items, progress), tolerance(on_broken))
+    return build(listing, probe(listing.items, progress), tolerance(on_broken), to_learn=to_learn)
 
 
 def gather(
@@ -91,13 +93,14 @@ def gather(
     return listing
 
 
-def build(listing: Listing, probes: list[Probe], allowed: float) -> Dataset:
+def build(listing: Listing, probes: list[Probe], allowed: float, *, to_learn: bool = True) -> Dataset:
     """Makes a data set of a listing, without its broken items.
 
     Args:
         listing: What the source holds.
         probes: A look at each item.
         allowed: Largest share of broken items that is skipped.
+        to_learn: Whether a classifier must be learnable from it.
 
     Raises:
         DataError: More are broken, or what is left cannot be learned from.
@@ -126,7 +129,7 @@ def build(listing: Listing, probes: list[Probe], allowed: float) -> Dataset:
         symmetry=listing.symmetry,
         tolerance=allowed,
     )
-    refuse_unlearnable(dataset)
+    refuse_unlearnable(dataset, to_learn=to_learn)
     return dataset
 
 
@@ -152,7 +155,7 @@ def refuse_broken(broken: tuple[tuple[str, str], ...], total: int, allowed: floa
     )
 
 
-def refuse_unlearnable(dataset: Dataset) -> None:
+def refuse_unlearnable(dataset: Dataset, *, to_learn: bool = True) -> None:
     """Raises `DataError` for data from which no classifier can be learned and judged."""
     counts = dataset.counts()
     present = [label for label, count in counts.items() if count]
@@ -160,6 +163,8 @@ def refuse_unlearnable(dataset: Dataset) -> None:
         raise DataError(
             f"'{dataset.source}' holds no images.", allowed="2 classes or more.", do="Check the path."
         )
+    if not to_learn:
+        return
     if len(present) == 1:
         raise DataError(
             f"'{dataset.source}' has one class only, '{present[0]}'.",

@@ -15,30 +15,26 @@ _MOST_SEGMENTS = 64
 _MOST_TAGS = 256
 
 
-def uint(contents: tf.Tensor, position: tf.Tensor, width: int, big: tf.Tensor | bool = True) -> tf.Tensor:
-    """Returns the unsigned integer that stands in a byte string; reading past the end gives some number.
+def uint(contents: tf.Tensor, position: tf.Tensor, width: int, big: bool = True) -> tf.Tensor:
+    """Returns the unsigned integer that stands in a byte string.
 
     Args:
-        contents: Scalar string, at least `width` bytes long.
+        contents: Scalar string; what lies past its end counts as zeros.
         position: Scalar int32, first byte.
-        width: Bytes, 1 to 4.
+        width: Bytes: 1, 2 or 4.
         big: Whether the first byte counts most.
 
     Returns:
         Scalar int32; numbers beyond 2**31 - 1 come back as that.
     """
-    last = tf.maximum(tf.strings.length(contents) - width, 0)
-    piece = tf.strings.substr(contents, tf.clip_by_value(position, 0, last), width)
-    padded = tf.strings.join([piece, tf.constant(b"\0" * width)])
-    digits = tf.cast(tf.io.decode_raw(padded, tf.uint8)[:width], tf.int64)
-    digits = tf.where(tf.cast(big, tf.bool), digits, tf.reverse(digits, [0]))
-    value = tf.reduce_sum(digits * tf.constant([256**power for power in reversed(range(width))], tf.int64))
-    return tf.cast(tf.minimum(value, 2**31 - 1), tf.int32)
+    raw = _bytes(contents, position, width)
+    kind = {1: tf.uint8, 2: tf.uint16, 4: tf.int32}[width]
+    value = tf.cast(tf.io.decode_raw(raw, kind, little_endian=not big, fixed_length=width)[0], tf.int32)
+    return tf.where(value < 0, 2**31 - 1, value)
 
 
 def _bytes(contents: tf.Tensor, position: tf.Tensor, width: int) -> tf.Tensor:
-    length = tf.strings.length(contents)
-    return tf.strings.substr(contents, tf.clip_by_value(position, 0, length), width)
+    return tf.strings.substr(contents, tf.clip_by_value(position, 0, tf.strings.length(contents)), width)
 
 
 def _walk(contents: tf.Tensor, start: int, step: _Step) -> tf.Tensor:
@@ -54,7 +50,9 @@ def _walk(contents: tf.Tensor, start: int, step: _Step) -> tf.Tensor:
     return walked[1]
 
 
-def _in_jpeg(contents: tf.Tensor) -> tf.Tensor:
+def tiff_in_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    """Returns where the TIFF header of the EXIF block stands, scalar int32; -1 if there is none."""
+
     def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         marker = uint(contents, at + 1, 1)
         exif = tf.logical_and(marker == 0xE1, _bytes(contents, at + 4, 6) == b"Exif\0\0")
@@ -65,7 +63,9 @@ def _in_jpeg(contents: tf.Tensor) -> tf.Tensor:
     return _walk(contents, 2, step)
 
 
-def _in_png(contents: tf.Tensor) -> tf.Tensor:
+def tiff_in_png(contents: tf.Tensor) -> tf.Tensor:
+    """Returns where the TIFF header in front of the pixels stands, scalar int32; -1 if there is none."""
+
     def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         name = _bytes(contents, at + 4, 4)
         following = at + 12 + tf.minimum(uint(contents, at, 4), 2**30)
@@ -74,7 +74,9 @@ def _in_png(contents: tf.Tensor) -> tf.Tensor:
     return _walk(contents, 8, step)
 
 
-def _in_webp(contents: tf.Tensor) -> tf.Tensor:
+def tiff_in_webp(contents: tf.Tensor) -> tf.Tensor:
+    """Returns where the TIFF header of the EXIF chunk stands, scalar int32; -1 if there is none."""
+
     def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         size = tf.minimum(uint(contents, at + 4, 4, big=False), 2**30)
         # Some writers keep JPEG's prefix in front of the TIFF header.
@@ -85,13 +87,32 @@ def _in_webp(contents: tf.Tensor) -> tf.Tensor:
     return _walk(contents, 12, step)
 
 
+def orientation(contents: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
+    """Returns the EXIF orientation of the main image, 1 (upright) where none is stated.
+
+    Args:
+        contents: Scalar string: the file.
+        tiff: Scalar int32: where its TIFF header stands, or -1.
+
+    Returns:
+        Scalar int32, 1 to 8.
+
+    Example:
+        >>> int(orientation(tf.constant(b"no header"), tf.constant(-1)))
+        1
+    """
+    return tf.cond(tiff < 0, lambda: tf.constant(1), lambda: _tag(contents, tiff))
+
+
 def _tag(contents: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
-    """Returns the orientation that the TIFF header at `tiff` states for the main image, or 1."""
     big = _bytes(contents, tiff, 2) == b"MM"
-    directory = tiff + tf.minimum(uint(contents, tiff + 4, 4, big), 2**24)
-    count = tf.minimum(uint(contents, directory, 2, big), _MOST_TAGS)
+
+    def number(position: tf.Tensor, width: int) -> tf.Tensor:
+        return tf.where(big, uint(contents, position, width), uint(contents, position, width, big=False))
+
+    directory = tiff + tf.minimum(number(tiff + 4, 4), 2**24)
     room = tf.maximum(tf.strings.length(contents) - directory - 2, 0) // 12
-    count = tf.clip_by_value(count, 0, room)
+    count = tf.minimum(tf.minimum(number(directory, 2), _MOST_TAGS), room)
     start = tf.minimum(directory + 2, tf.strings.length(contents))
     raw = tf.io.decode_raw(tf.strings.substr(contents, start, count * 12), tf.uint8)
     entries = tf.cast(tf.reshape(raw, [-1, 12]), tf.int32)
@@ -99,24 +120,6 @@ def _tag(contents: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
     tags, values = entries[:, 0] * high + entries[:, 1] * low, entries[:, 8] * high + entries[:, 9] * low
     stated = tf.concat([tf.boolean_mask(values, tags == 0x0112), [1]], axis=0)[0]
     return tf.where(tf.logical_and(stated >= 1, stated <= 8), stated, 1)
-
-
-def orientation(contents: tf.Tensor, kind: str) -> tf.Tensor:
-    r"""Returns the EXIF orientation of an encoded image, 1 (upright) where none is stated.
-
-    Args:
-        contents: Scalar string: the file.
-        kind: `jpeg`, `png` or `webp`.
-
-    Returns:
-        Scalar int32, 1 to 8.
-
-    Example:
-        >>> int(orientation(tf.constant(b"\xff\xd8\xff\xd9" + bytes(16)), "jpeg"))
-        1
-    """
-    tiff = {"jpeg": _in_jpeg, "png": _in_png, "webp": _in_webp}[kind](contents)
-    return tf.cond(tiff < 0, lambda: tf.constant(1), lambda: _tag(contents, tiff))
 
 
 def upright(image: tf.Tensor, stated: tf.Tensor) -> tf.Tensor:

@@ -115,7 +115,7 @@ def split(material: Material, *, seed: int, validation: float = 0.15, test: floa
     shares = {1: 0.0 if 1 in has else validation, 2: 0.0 if 2 in has else test}
     pool = np.flatnonzero(assigned <= 0)
     if any(shares.values()):
-        keys = [material.keys[index] for index in pool]
+        keys = [material.keys[index] for index in pool.tolist()]
         assigned[pool] = carve(material.labels[pool], clusters[pool], keys, shares, seed)
     else:
         assigned[pool] = 0

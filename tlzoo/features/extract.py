@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,10 +15,8 @@ from tlzoo.data.dataset import Dataset
 from tlzoo.data.stream import stream_pixels
 from tlzoo.features.cache import FeatureCache, FeatureKey
 from tlzoo.features.engines import Engine, choose_engine
-from tlzoo.plans import Augment
-
-Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what) as images pass."""
+from tlzoo.plans import Augment, Resize
+from tlzoo.progress import Progress
 
 STREAM_BATCH = 32
 
@@ -39,7 +36,7 @@ class Extractor:
 
     backbone: Backbone
     dataset: Dataset
-    resize: str = "stretch"
+    resize: Resize = "stretch"
     engine_name: str = "auto"
     cache: FeatureCache = field(default_factory=FeatureCache)
     progress: Progress | None = None

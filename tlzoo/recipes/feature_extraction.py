@@ -11,9 +11,9 @@ validation split (Kornblith et al., "Do Better ImageNet Models Transfer Better?"
 from __future__ import annotations
 
 from tlzoo.cards import BackboneCard
-from tlzoo.plans import Augment, Phase, Plan
+from tlzoo.plans import Augment, Phase, Plan, Resize
 from tlzoo.recipes.facts import Facts, Symmetry
-from tlzoo.recipes.options import L2_GRID, ClassWeights, Resize, turns
+from tlzoo.recipes.options import L2_GRID, ClassWeights, turns
 
 
 def feature_extraction(

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from tlzoo.cards import BackboneCard
 from tlzoo.errors import UsageError
-from tlzoo.plans import Augment, Phase, Plan
+from tlzoo.plans import Augment, Phase, Plan, Resize
 from tlzoo.recipes.facts import Facts, Symmetry
-from tlzoo.recipes.options import L2_GRID, Batchnorm, ClassWeights, Optimizer, Resize, Schedule, ladder, turns
+from tlzoo.recipes.options import L2_GRID, Batchnorm, ClassWeights, Optimizer, Schedule, ladder, turns
 
 
 def fine_tune(

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 from tlzoo.errors import UsageError, unknown_name
 from tlzoo.recipes.facts import Symmetry
 
-Resize = Literal["stretch", "crop", "pad"]
 ClassWeights = Literal["none", "balanced", "sqrt"]
 Batchnorm = Literal["frozen", "train"]
 Optimizer = Literal["adamw", "sgd"]

@@ -8,9 +8,9 @@ Pre-training", ICCV 2019, says how much longer it needs).
 from __future__ import annotations
 
 from tlzoo.cards import BackboneCard
-from tlzoo.plans import Augment, Phase, Plan
+from tlzoo.plans import Augment, Phase, Plan, Resize
 from tlzoo.recipes.facts import Facts, Symmetry
-from tlzoo.recipes.options import ClassWeights, Optimizer, Resize, Schedule, turns
+from tlzoo.recipes.options import ClassWeights, Optimizer, Schedule, turns
 
 
 def scratch(

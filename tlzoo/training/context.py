@@ -15,8 +15,8 @@ from tlzoo.data.splits import Splits
 from tlzoo.errors import DataError
 from tlzoo.features.extract import Extractor
 from tlzoo.plans import Plan
+from tlzoo.progress import Progress
 from tlzoo.tasks.classification import Classification, class_weights
-from tlzoo.training.callbacks.progress import Progress
 from tlzoo.training.feed import Examples
 from tlzoo.training.rundir import RunDir
 
@@ -88,7 +88,9 @@ class Context:
             broken = np.flatnonzero(self.pixels.rows < 0)
         if not len(broken):
             return self
-        log.warning("%d images cannot be decoded and are left out: %s …", len(broken), self.dataset.keys[broken[0]])
+        log.warning(
+            "%d images cannot be decoded and are left out: %s …", len(broken), self.dataset.keys[broken[0]]
+        )
         left = [np.setdiff1d(part, broken, assume_unique=True) for _, part in self.splits.items()]
         gone = np.setdiff1d(np.arange(len(self.task.class_names)), self.labels[left[0]])
         if len(gone):

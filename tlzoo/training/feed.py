@@ -1,5 +1,7 @@
-"""Feeds batches to `fit()`: every batch is a pure function of seed, epoch and position, so a resumed run sees
-what an uninterrupted one would have seen.
+"""Feeds batches to `fit()`, the same ones however often a run was stopped.
+
+Every batch is a pure function of seed, epoch and position, so a resumed run sees what an uninterrupted one would
+have seen.
 """
 
 from __future__ import annotations

@@ -102,8 +102,8 @@ def _head(context: Context, phase: Phase, first_epoch: int) -> Head:
         return Head(kept["kernel"], kept["bias"], float(kept["l2"]), float(kept["val_loss"]))
     context.run.trim_log(phase.name, 0)
     head = train_head(context, phase, first_epoch)
-    facts = {"l2": np.float64(head.l2), "val_loss": np.float64(head.val_loss)}
-    write_arrays(path, {"kernel": head.kernel, "bias": head.bias, **facts})
+    numbers = {"l2": np.array(head.l2), "val_loss": np.array(head.val_loss)}
+    write_arrays(path, {"kernel": head.kernel, "bias": head.bias, **numbers})
     return head
 
 

@@ -7,13 +7,14 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlzoo.errors import RunError
+from tlzoo.progress import Progress
 from tlzoo.workflows.inputs import check_fingerprint, make_context, reload_dataset
 from tlzoo.workflows.run import Run
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tlzoo")
 
-Progress = Callable[[int, int, str], None]
 
 DISTRIBUTIONS = (
     "tlzoo",

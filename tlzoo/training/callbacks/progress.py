@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
-Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what)."""
+from tlzoo.progress import Progress
 
 
 class TellProgress(keras.callbacks.Callback):

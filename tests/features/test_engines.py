@@ -1,0 +1,78 @@
+import json
+
+import numpy as np
+import pytest
+
+from tlzoo import paths
+from tlzoo.backbones.load import load_backbone
+from tlzoo.features import engines
+from tlzoo.features.engines import GraphEngine, choose_engine
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny):
+    return load_backbone(tiny)
+
+
+@pytest.fixture(scope="module")
+def pixels(digits):
+    return digits[0][:21]
+
+
+def test_engines_agree(backbone, pixels):
+    graph, litert = GraphEngine(backbone)(pixels), choose_engine(backbone, "litert")(pixels)
+    assert graph.shape == litert.shape == (21, 32)
+    assert graph.dtype == litert.dtype == np.float32
+    np.testing.assert_allclose(litert, graph, atol=1e-5)
+    assert np.abs(graph).max() > 0.01
+
+
+def test_features_are_those_of_the_model(backbone, pixels):
+    expected = backbone.model.predict(pixels.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(GraphEngine(backbone)(pixels), expected, atol=1e-5)
+
+
+def test_the_choice_is_measured_once_and_remembered(backbone, monkeypatch):
+    first = choose_engine(backbone)
+    files = list((paths.cache_dir() / "engines").glob("tiny-*/choice.json"))
+    assert len(files) == 1
+    facts = json.loads(files[0].read_text())
+    assert facts["engine"] == first.name
+    assert facts["litert_difference"] < engines.TOLERANCE
+    monkeypatch.setattr(engines, "_measure", lambda *_: pytest.fail("measured again"))
+    assert choose_engine(backbone).name == first.name
+
+
+def test_an_engine_that_disagrees_is_never_chosen(backbone, monkeypatch, tmp_path):
+    class Wrong:
+        name, batch_size = "litert", 8
+
+        def __init__(self, path):
+            pass
+
+        def __call__(self, pixels):
+            return np.zeros((len(pixels), 32), np.float32)
+
+    monkeypatch.setenv("TLZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr(engines, "LiteRTEngine", Wrong)
+    assert choose_engine(backbone).name == "graph"
+    assert json.loads(next(tmp_path.glob("engines/*/choice.json")).read_text())["litert_difference"] > 0.1
+
+
+def test_a_network_that_cannot_be_converted_falls_back_and_says_why(backbone, monkeypatch, tmp_path):
+    def refuse(_):
+        raise ValueError("no such op")
+
+    monkeypatch.setenv("TLZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr(engines, "convert", refuse)
+    assert choose_engine(backbone).name == "graph"
+    assert (
+        "no such op" in json.loads(next(tmp_path.glob("engines/*/choice.json")).read_text())["litert_refused"]
+    )
+
+
+def test_other_weights_are_measured_anew(backbone):
+    other = load_backbone("tiny", pretrained=False, seed=9)
+    assert engines._key(other) != engines._key(backbone)
