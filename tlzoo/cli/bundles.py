@@ -34,7 +34,12 @@ def add(subparsers: Subparsers) -> None:
     )
     completes(export.add_argument("run_folder", metavar="RUN", help="a finished run"), "folder")
     completes(export.add_argument("directory", metavar="DIR", help="the bundle's folder"), "folder")
-    export.add_argument("--format", default="saved_model", choices=("saved_model", "litert"))
+    export.add_argument(
+        "--format",
+        default="saved_model",
+        choices=("saved_model", "litert"),
+        help="for servers or for phones (default: %(default)s)",
+    )
     export.add_argument(
         "--kind", default="float32", choices=("float32", "float16", "int8"), help="precision of a LiteRT file"
     )

@@ -26,9 +26,11 @@ UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 _EXAMPLES = """\
 examples:
   tlzoo list --offline                  backbones and data sets that need no network
-  tlzoo show efficientnet_lite0         one card, in full
-  tlzoo fetch efficientnet_lite0 elpv   weights and data, verified, into the cache
-  tlzoo doctor                          what this machine has
+  tlzoo data check photos/              what would spoil training, before it is spoilt
+  tlzoo train photos/ --out runs/first  the best classifier the data allows, with evidence
+  tlzoo compare runs/first runs/second  who wins, by how much, is it noise
+  tlzoo export runs/first models/first  a bundle TensorFlow Serving reads as it is
+  tlzoo predict models/first new/       answers for a folder of any size
   tlzoo list --json | jq .count         every command that reports takes --json
 """
 
