@@ -67,6 +67,7 @@ def add(subparsers: Subparsers) -> None:
         "--metric",
         default="accuracy",
         choices=("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"),
+        help="what is compared (default: %(default)s)",
     )
 
 
