@@ -39,7 +39,7 @@ def test_elpv(package: Path) -> None:
     assert data.class_names == ("functional", "defective")
     assert data.labels.tolist() == [0, 0, 1, 1] * 2
     assert data.test_fraction == 0.25
-    assert data.source == "pypi:elpv-dataset==1.0.0.post1"
+    assert data.source == "elpv"
     assert load("elpv", cell_type="mono").keys == tuple(f"images/cell{index:04d}.png" for index in range(4))
 
 

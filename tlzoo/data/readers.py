@@ -46,7 +46,7 @@ def read_card_data(card: DatasetCard, options: dict[str, Any], progress: Progres
             do="Correct the card.",
         )
     listing = READERS[card.reader](_fetch(card, progress), **{**card.options, **options})
-    listing.name, listing.source = card.name, card.locator
+    listing.name = listing.source = card.name  # what `load` takes to give the same again
     listing.class_names, listing.test_fraction = card.classes, card.test_fraction
     listing.symmetry = card.symmetry
     return listing
