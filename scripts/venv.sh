@@ -33,8 +33,8 @@ use_venv() {
     [ "$wanted" = dev ] && target='.[dev]'
     stamp=.venv/.tlzoo-$wanted
     sum=$(cat pyproject.toml setup.py | cksum)
-    # A .venv that was moved or whose Python has gone no longer runs.
-    .venv/bin/python -c 'import sys' 2>/dev/null || make_venv
+    # A .venv that was moved, was interrupted while it was made, or whose Python has gone is made anew.
+    .venv/bin/python -c 'import pip' 2>/dev/null || make_venv
     if [ "$(cat "$stamp" 2>/dev/null)" != "$sum" ]; then
         say "Installing tlzoo and what it needs into .venv (minutes, the first time)"
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$target"
