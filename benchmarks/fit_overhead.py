@@ -59,16 +59,16 @@ def _ours(tlzoo: object, images: object, labels: object) -> float:
             (images, labels),
             recipe="fine_tune",
             out=out,
-            validation=32 / (COUNT + 32),
-            test=32 / (COUNT + 64),
             size=SIZE,
+            validation=32 / (COUNT + 64),
+            test=32 / (COUNT + 64),
             head_epochs=1,
             epochs=4,
+            batch_size=BATCH,
             symmetry="none",
             crop=1.0,
             brightness=0.0,
             contrast=0.0,
-            batch_size=BATCH,
         )
     finally:
         phases._listeners = listeners

@@ -15,7 +15,8 @@ CHILD = """
 import json, resource, sys
 import tlzoo
 run = tlzoo.train(sys.argv[1], recipe=sys.argv[3], out=sys.argv[2], size=(96, 96), **json.loads(sys.argv[4]))
-print(json.dumps({"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "seconds": run.metrics["seconds"]}))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"peak_mb": peak, "seconds": run.metrics["seconds"]}))
 """
 
 

@@ -62,7 +62,7 @@ def test_unknown_recipe_suggests():
 
 
 def test_fine_tune_lowers_rates_towards_the_stem(card):
-    tune = make_plan("fine_tune", card, FACTS, {"rate": 1e-3, "rate_ratio": 0.1}).phases[1]
+    tune = make_plan("fine_tune", card, FACTS, {"rate": 1e-3, "rate_ratio": 0.1, "top": 0}).phases[1]
     rates = [tune.rates[name] for name in tune.trains]
     assert rates == sorted(rates)
     assert rates[0] == pytest.approx(1e-4)
@@ -72,6 +72,11 @@ def test_fine_tune_lowers_rates_towards_the_stem(card):
 def test_fine_tune_of_top_stages_leaves_the_others(card):
     tune = make_plan("fine_tune", card, FACTS, {"top": 2}).phases[1]
     assert tune.trains == ("block7", "top", "head")
+
+
+def test_fine_tune_trains_the_upper_two_thirds_by_default(card):
+    assert make_plan("fine_tune", card, FACTS).phases[1].trains[0] == "block3"
+    assert make_plan("fine_tune", card, FACTS, {"top": 0}).phases[1].trains[0] == "stem"
 
 
 def test_fine_tune_of_more_stages_than_there_are(card):

@@ -24,12 +24,12 @@ def fine_tune(
     *,
     size: tuple[int, int] | None = None,
     resize: Resize = "stretch",
-    top: int = 0,
+    top: int | None = None,
     head_epochs: int = 30,
     epochs: int = 12,
     batch_size: int = 32,
-    rate: float = 5e-4,
-    rate_ratio: float = 0.2,
+    rate: float = 8e-4,
+    rate_ratio: float = 0.3,
     optimizer: Optimizer = "adamw",
     schedule: Schedule = "cosine",
     warmup: float = 0.1,
@@ -54,7 +54,8 @@ def fine_tune(
         facts: The data.
         size: Height and width of images in pixels; by default the card's.
         resize: How images get that size.
-        top: How many stages train, counted from the top; 0 trains all of them.
+        top: How many stages train, counted from the top; 0 trains all of them. By default the upper two thirds: the
+            lowest stages are the most general (Yosinski et al., NeurIPS 2014) and cost the most to train.
         head_epochs: Passes of the head over cached features before anything else moves.
         epochs: Passes over the images.
         batch_size: Images a step.
@@ -82,6 +83,7 @@ def fine_tune(
         UsageError: `top` asks for more stages than there are.
     """
     names = tuple(stage.name for stage in card.stages)
+    top = len(names) - len(names) // 3 if top is None else top
     if not 0 <= top <= len(names):
         raise UsageError(
             f"top={top}: {card.name} has {len(names)} stages.", allowed=f"0 (all) to {len(names)}."

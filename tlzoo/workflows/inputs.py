@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tlzoo.training.context import Context
     from tlzoo.training.rundir import RunDir
 
-SAMPLES = 8
+SAMPLES = 4
 """Images of the validation split that travel into the export, for parity and warm-up."""
 
 

@@ -214,4 +214,5 @@ class Run:
             card=self.folder.card,
             facts=facts,
             samples=samples(self.folder, self.dataset),
+            head=self.model.get_layer("head"),
         )
