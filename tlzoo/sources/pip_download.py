@@ -15,6 +15,8 @@ from tlzoo.errors import UnreachableError
 
 _UNITS = {"bytes": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _TICK_SECONDS = 0.2
+_SETTINGS = {"PIP_RESUME_RETRIES": "5"}
+"""pip 25.1 and newer then continues a download whose connection broke; older ones ignore it."""
 
 
 def download(
@@ -59,7 +61,7 @@ def _watch(command: list[str], scratch: Path, tell: Callable[[int, int | None], 
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+        env={**_SETTINGS, **os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
     )
     reader = threading.Thread(target=_collect, args=(process.stdout, lines), daemon=True)
     reader.start()
