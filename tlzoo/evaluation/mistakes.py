@@ -82,6 +82,7 @@ def write_mistakes(
     items: Sequence[Any],
     class_names: Sequence[str],
     read_image: ReadImage | None = None,
+    names: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Writes thumbnails and `mistakes.json` into `run_dir/mistakes`, in place of what was there.
 
@@ -93,6 +94,7 @@ def write_mistakes(
         items: The data set's items: paths, or uint8 arrays (h, w, 3) or (h, w).
         class_names: c names in label order.
         read_image: Turns a path into uint8 (h, w, 3); by default that of `tlzoo.data.images`.
+        names: What each item is called; by default its path, or `array:<index>`.
 
     Returns:
         What `mistakes.json` holds.
@@ -107,11 +109,11 @@ def write_mistakes(
             file = f"{number:03d}.png" if picture else ""
             if picture:
                 (folder / file).write_bytes(picture)
-            is_array = isinstance(item, np.ndarray)
+            called = f"array:{mistake.index}" if isinstance(item, np.ndarray) else str(item)
             entries.append(
                 {
                     "file": file,
-                    "item": f"array:{mistake.index}" if is_array else str(item),
+                    "item": names[mistake.index] if names else called,
                     "label": class_names[mistake.label],
                     "predicted": class_names[mistake.predicted],
                     "probability": mistake.probability,

@@ -27,6 +27,8 @@ Progress = Callable[[int, "int | None", str], None]
 """Told `(done_bytes, total_bytes or None, text)` while something is fetched."""
 
 _NOTE = ".wheel.json"
+_GLANCE = 100
+"""Files looked at to tell if a package is at hand; using it looks at them all."""
 
 
 def fetch_package(
@@ -63,8 +65,10 @@ def fetch_package(
 
 
 def package_at_hand(name: str, version: str) -> bool:
-    """Tells if `fetch_package` would need no network; reads no file's content and imports nothing."""
-    return _installed(name, version, hashes=False) is not None or _cached(name, version, ()) is not None
+    """Tells if `fetch_package` would need no network, at a glance: few files are looked at, none is read."""
+    if _installed(name, version, hashes=False, limit=_GLANCE) is not None:
+        return True
+    return _cached(name, version, (), limit=_GLANCE) is not None
 
 
 def at_hand(card: BackboneCard | DatasetCard) -> bool:
@@ -81,7 +85,7 @@ def _pins(checksums: Iterable[Checksum], *, wheel: bool) -> list[Checksum]:
     return [checksum for checksum in checksums if checksum.file.endswith(".whl") == wheel]
 
 
-def _installed(name: str, version: str, *, hashes: bool) -> Path | None:
+def _installed(name: str, version: str, *, hashes: bool, limit: int | None = None) -> Path | None:
     """Returns the folder an installed distribution's files are relative to, or None.
 
     An editable install counts as none: its RECORD does not list the package's files.
@@ -98,7 +102,7 @@ def _installed(name: str, version: str, *, hashes: bool) -> Path | None:
     if record is None or not record.is_file():
         return None
     root = record.parent.parent
-    if bad := verify.damaged(root, record, hashes=hashes):
+    if bad := verify.damaged(root, record, hashes=hashes, limit=limit):
         raise ChecksumError(
             f"The installed package {name} {version} was changed: {root / bad} differs from its RECORD.",
             allowed="the files as they were installed.",
@@ -107,7 +111,9 @@ def _installed(name: str, version: str, *, hashes: bool) -> Path | None:
     return root
 
 
-def _cached(name: str, version: str, checksums: tuple[Checksum, ...]) -> Path | None:
+def _cached(
+    name: str, version: str, checksums: tuple[Checksum, ...], *, limit: int | None = None
+) -> Path | None:
     """Returns the unpacked folder if it is whole; a damaged one counts as missing and is fetched again."""
     root = package_dir(name, version)
     if not (root / _NOTE).is_file():
@@ -121,7 +127,7 @@ def _cached(name: str, version: str, checksums: tuple[Checksum, ...]) -> Path | 
                 do="Remove that folder and fetch again.",
             )
     record = next(root.glob("*.dist-info/RECORD"), None)
-    return None if record is None or verify.damaged(root, record, hashes=False) else root
+    return None if record is None or verify.damaged(root, record, hashes=False, limit=limit) else root
 
 
 def _download(name: str, version: str, checksums: tuple[Checksum, ...], progress: Progress | None) -> Path:

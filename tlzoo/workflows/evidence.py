@@ -39,7 +39,7 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
     temperature = fit_temperature(arrays["validation_logits"], arrays["validation_labels"])
     probabilities = softmax(arrays["test_logits"], temperature)
     mistakes = worst_mistakes(arrays["test_labels"], probabilities, arrays["test_index"])
-    write_mistakes(context.run.path, mistakes, context.dataset.items, names, read_image)
+    write_mistakes(context.run.path, mistakes, context.dataset.items, names, read_image, context.dataset.keys)
     metrics = _metrics(context, outcome, arrays, temperature)
     metrics["seconds"] = round(time.perf_counter() - started, 2)
     context.run.write_json("metrics.json", metrics)

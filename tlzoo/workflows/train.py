@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,11 @@ def prepare(data: Any, request: Request) -> tuple[Dataset, Splits, Plan]:
     )  # a misspelt option fails before data is read
     dataset = data if isinstance(data, Dataset) else load(data, **request.data_options)
     splits = dataset.split(seed=request.seed, validation=request.validation, test=request.test)
+    if not len(splits.validation):
+        log.warning(
+            "too few examples for a validation split: the training split chooses and calibrates as well"
+        )
+        splits = replace(splits, validation=splits.train)
     counts = [0] * len(dataset.class_names)
     for label in dataset.labels[splits.train]:
         counts[label] += 1
