@@ -1,7 +1,7 @@
-"""A head in ten epochs: tlzoo's `feature_extraction` against the official Keras transfer-learning guide's way.
+"""A head in ten epochs: `feature_extraction` against the official Keras transfer-learning guide's way.
 
-The guide (keras.io/guides/transfer_learning): decode and resize in `tf.data`, flip and rotate, batches of 64, the frozen
-base called with `training=False`, global pooling, dropout 0.2, one Dense layer, Adam, `fit` with validation. Both sides
+The guide (keras.io/guides/transfer_learning): decode and resize in `tf.data`, flip and rotate, batches of 64, the
+frozen base called with `training=False`, global pooling, dropout 0.2, one Dense layer, Adam, `fit` with validation. Both sides
 get the same backbone, pictures and splits, and start after imports with weights and pictures on disk. tlzoo runs twice:
 first with an empty feature cache and no engine chosen, then with both warm.
 

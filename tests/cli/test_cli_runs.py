@@ -75,7 +75,7 @@ def test_plan_prints_and_trains_nothing(said, photos, tmp_path, monkeypatch):
     code, out, _ = said("plan", photos, "--backbone", "tiny", "--recipe", "fine_tune", "--set", "top=1")
     assert code == 0
     assert "phase tune: 12 epochs of pixels" in out
-    assert "rate 0.0008   top" in out
+    assert "rate 0.0004   top" in out
     assert list(tmp_path.iterdir()) == []
     _, out, _ = said("plan", photos, "--backbone", "tiny", "--json")
     assert json.loads(out)["plan"]["recipe"] == "feature_extraction"

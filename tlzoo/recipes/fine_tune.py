@@ -28,7 +28,7 @@ def fine_tune(
     head_epochs: int = 30,
     epochs: int = 12,
     batch_size: int = 32,
-    rate: float = 8e-4,
+    rate: float = 4e-4,
     rate_ratio: float = 0.3,
     optimizer: Optimizer = "adamw",
     schedule: Schedule = "cosine",
