@@ -48,6 +48,8 @@ def download(
     wheels = sorted(out.glob("*.whl"))
     if code or len(wheels) != 1:
         raise _unreachable(name, version, said)
+    whole = wheels[0].stat().st_size
+    tell(whole, whole)
     return wheels[0]
 
 
