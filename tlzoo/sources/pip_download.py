@@ -42,9 +42,12 @@ def download(
     scratch.mkdir()
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--progress-bar=off", "--disable-pip-version-check", "--dest", str(out), f"{name}=={version}"]
-    code, said = _watch(
-        command, scratch, lambda done, total: progress and progress(done, total, "downloading")
-    )
+
+    def tell(done: int, total: int | None) -> None:
+        if progress:
+            progress(min(done, total) if total else done, total, "downloading")
+
+    code, said = _watch(command, scratch, tell)
     wheels = sorted(out.glob("*.whl"))
     if code or len(wheels) != 1:
         raise _unreachable(name, version, said)
