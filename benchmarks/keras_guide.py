@@ -1,9 +1,9 @@
 """A head in ten epochs: `feature_extraction` against the official Keras transfer-learning guide's way.
 
 The guide (keras.io/guides/transfer_learning): decode and resize in `tf.data`, flip and rotate, batches of 64, the
-frozen base called with `training=False`, global pooling, dropout 0.2, one Dense layer, Adam, `fit` with validation. Both sides
-get the same backbone, pictures and splits, and start after imports with weights and pictures on disk. tlzoo runs twice:
-first with an empty feature cache and no engine chosen, then with both warm.
+frozen base called with `training=False`, global pooling, dropout 0.2, one Dense layer, Adam, `fit` with validation.
+Both sides get the same backbone, pictures and splits, and start after imports with weights and pictures on disk.
+tlzoo runs twice: first with an empty feature cache and no engine chosen, then with both warm.
 
     python benchmarks/keras_guide.py [SHARE]     SHARE of the pictures, for a quick look (default: all)
 """
