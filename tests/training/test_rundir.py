@@ -14,6 +14,20 @@ def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_folder_whose_run_was_killed_in_its_first_moments_is_used_again(tmp_path):
+    (tmp_path / "plan.json").write_text("{}")
+    (tmp_path / ".plan.json.abc").write_text("{")
+    assert RunDir.create(tmp_path).path == tmp_path
+
+
+def test_a_run_is_finished_when_its_report_is_written(tmp_path):
+    run = RunDir.create(tmp_path / "run")
+    (run.path / "metrics.json").write_text("{}")
+    assert not run.finished
+    (run.path / "report.html").write_text("")
+    assert run.finished
+
+
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(RunError, match=r"config\.json is missing"):
         RunDir.open(tmp_path)

@@ -7,11 +7,10 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-Progress = Callable[[int, "int | None", str], None]
-"""Called with `(done, total or None, text)`."""
+from tlzoo.progress import Progress
 
 _LINE_SECONDS = 5.0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tlzoo.cli.output import Progress, emit, progress, size, table
+from tlzoo.cli.output import emit, progress, size, table
 from tlzoo.cli.parser import Subparsers, add_command, completes
+from tlzoo.progress import Progress
 
 
 def add(subparsers: Subparsers) -> None:

@@ -17,10 +17,11 @@ from tlzoo.data import duplicates
 from tlzoo.data.convert import Pixels, from_pillow, open_pillow
 from tlzoo.data.listing import Listing, class_order
 from tlzoo.data.load import build, gather
-from tlzoo.data.probe import Probe, Progress, probe
+from tlzoo.data.probe import Probe, probe
 from tlzoo.data.tables import Columns
 from tlzoo.data.verdict import verdict
 from tlzoo.errors import DataError
+from tlzoo.progress import Progress
 
 TINY_CLASS = 10
 """Classes with fewer examples are called tiny."""

@@ -15,10 +15,11 @@ from tlzoo.data.dataset import Dataset
 from tlzoo.data.folders import read_folder
 from tlzoo.data.listing import Listing, class_order
 from tlzoo.data.memory import read_memory
-from tlzoo.data.probe import Probe, Progress, probe
+from tlzoo.data.probe import Probe, probe
 from tlzoo.data.splits import TRAIN
 from tlzoo.data.tables import Columns, read_frame, read_table
 from tlzoo.errors import DataError, UsageError, unknown_name
+from tlzoo.progress import Progress
 
 OnBroken = Literal["refuse", "skip"] | float
 _SOURCES = (

@@ -26,9 +26,9 @@ from tlzoo import paths
 from tlzoo.data.dataset import Dataset, Item
 from tlzoo.data.images import DECODER_VERSION, Policy
 from tlzoo.data.load import refuse_broken
-from tlzoo.data.probe import Progress
 from tlzoo.data.stream import stream
 from tlzoo.errors import DataError
+from tlzoo.progress import Progress
 
 _SPARE = 512 * 2**20
 """Bytes of disk that are left to others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from tlzoo.data.convert import open_pillow, reason
 from tlzoo.data.fingerprint import array_digest
 from tlzoo.errors import DataError
-
-Progress = Callable[[int, "int | None", str], None]
-"""Told `(done, total or None, text)` while something long goes on; the same shape as in `sources`."""
+from tlzoo.progress import Progress
 
 
 @dataclass(frozen=True)

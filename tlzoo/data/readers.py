@@ -10,8 +10,8 @@ import numpy as np
 
 from tlzoo.cards import DatasetCard
 from tlzoo.data.listing import Listing
-from tlzoo.data.probe import Progress
 from tlzoo.errors import CardError, DataError, UsageError, unknown_name
+from tlzoo.progress import Progress
 
 Reader = Callable[..., Listing]
 

@@ -25,11 +25,11 @@ from tlzoo.export.signatures import Endpoint, endpoints, root_of
 from tlzoo.export.verify import check_parity, reference_of
 from tlzoo.export.warmup import write_warmup
 
-Progress = Callable[[str], None]
+Step = Callable[[str], None]
 _TEMPORARY = ".export-"
 
 
-def export_saved_model(exportable: Exportable, directory: Path, *, progress: Progress | None = None) -> Path:
+def export_saved_model(exportable: Exportable, directory: Path, *, progress: Step | None = None) -> Path:
     """Writes the next version of a bundle.
 
     Everything is written to a hidden folder beside the versions, checked against the model in memory, flushed

@@ -5,18 +5,16 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlzoo.errors import ChecksumError, UnreachableError
+from tlzoo.progress import Progress
 from tlzoo.sources import verify
 
 if TYPE_CHECKING:
     from tlzoo.cards import Checksum
 
-Progress = Callable[[int, "int | None", str], None]
-"""Told `(done_bytes, total_bytes or None, text)` while something is fetched."""
 
 TIMEOUT = 15.0
 _CHUNK = 1 << 18

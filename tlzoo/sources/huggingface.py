@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
-    from tlzoo.sources.download import Progress
+    from tlzoo.progress import Progress
 
 _PATTERNS = ["*.json", "*.safetensors", "*.weights.h5"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard, Checksum
-    from tlzoo.sources.download import Progress
+    from tlzoo.progress import Progress
 
 _HOST = "https://storage.googleapis.com"
 _FOLDERS = {

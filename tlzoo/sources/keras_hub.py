@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
-    from tlzoo.sources.download import Progress
+    from tlzoo.progress import Progress
 
 _HUB = "https://api.kaggle.com"
 _FILES = ("config.json", "model.weights.h5")

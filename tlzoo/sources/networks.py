@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
-    from tlzoo.sources.download import Progress
+    from tlzoo.progress import Progress
 
 
 class Source(Protocol):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import keras
 
     from tlzoo.cards import BackboneCard
-    from tlzoo.sources.download import Progress
+    from tlzoo.progress import Progress
 
 
 def at_hand(card: BackboneCard) -> bool:

@@ -11,20 +11,19 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlzoo import paths
 from tlzoo.errors import ChecksumError, SourceError
+from tlzoo.progress import Progress
 from tlzoo.sources import verify
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
     from tlzoo.cards import BackboneCard, Checksum, DatasetCard
 
-Progress = Callable[[int, "int | None", str], None]
-"""Told `(done_bytes, total_bytes or None, text)` while something is fetched."""
 
 _NOTE = ".wheel.json"
 _GLANCE = 100

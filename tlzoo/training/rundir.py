@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from tlzoo import paths
 from tlzoo.cards import BackboneCard
 from tlzoo.errors import RunError
 from tlzoo.plans import Plan
+
+BEGINNING = {"card.json", "plan.json", "labels.json", "splits.csv"}
+"""Files that are written before `config.json`; a folder with no more was killed before anything was trained."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,7 +43,7 @@ class RunDir:
         Raises:
             RunError: There is something in it already.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not _only_begun(path):
             raise RunError(
                 f"'{path}' is not empty.",
                 allowed="a new or empty folder.",
@@ -64,8 +68,8 @@ class RunDir:
 
     @property
     def finished(self) -> bool:
-        """True once metrics are written."""
-        return (self.path / "metrics.json").is_file()
+        """True once the last file, the report, is written."""
+        return (self.path / "metrics.json").is_file() and (self.path / "report.html").is_file()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -110,6 +114,10 @@ class RunDir:
     def checkpoint(self, phase: str) -> Path:
         """Returns the checkpoint file of a phase."""
         return self.path / "checkpoints" / f"{phase}.npz"
+
+    def drop_checkpoints(self) -> None:
+        """Removes what only an unfinished run needs."""
+        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file, whole or not at all."""
@@ -166,3 +174,10 @@ class RunDir:
             raise RunError(
                 f"'{path}' cannot be read: {error}.", allowed="the files `tlzoo train` wrote."
             ) from error
+
+
+def _only_begun(path: Path) -> bool:
+    """True for a folder that is empty, or holds no more than a run's first moments left."""
+    if not path.is_dir():
+        return False
+    return all(each.name in BEGINNING or each.name.startswith(".") for each in path.iterdir())

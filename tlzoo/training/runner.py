@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -78,7 +77,6 @@ def run_plan(context: Context) -> Outcome:
     logits, features = _predict(context, model)
     seconds["predict"] = round(time.perf_counter() - start, 2)
     write_arrays(context.run.weights_file, snapshot(model.weights))
-    shutil.rmtree(context.run.path / "checkpoints", ignore_errors=True)
     return Outcome(context.splits, model, logits, features, seconds, head.l2 if head else None)
 
 

@@ -194,6 +194,7 @@ def _carry_out(folder: RunDir, dataset: Dataset, progress: Progress | None, star
         finally:
             keras.config.set_dtype_policy("float32")
         write_evidence(context, outcome, started)
+        folder.drop_checkpoints()
     return Run(folder.path, trained=(context, outcome.model))
 
 
@@ -210,7 +211,7 @@ def _config(dataset: Dataset, splits: Splits, request: Request, command: str) ->
         "engine": request.engine,
         "data": {
             "name": dataset.name,
-            "source": dataset.source,
+            "source": _source(dataset),
             "options": dict(request.data_options),
             "fingerprint": dataset.fingerprint,
             "counts": dataset.counts(),
@@ -221,6 +222,16 @@ def _config(dataset: Dataset, splits: Splits, request: Request, command: str) ->
         "machine": f"{platform.system()} {platform.machine()}",
         "weights_hash": "",
     }
+
+
+def _source(dataset: Dataset) -> str:
+    """Returns where the data can be found again: an absolute path or a data set's name; empty if it was in memory."""
+    from tlzoo import registry
+
+    path = Path(dataset.source)
+    if dataset.source and path.exists():
+        return str(path.resolve())
+    return dataset.source if dataset.source in registry.datasets() else ""
 
 
 def _versions() -> dict[str, str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tlzoo import registry
 from tlzoo.errors import TlzooError, unknown_name
+from tlzoo.progress import Progress
 
 if TYPE_CHECKING:
     from tlzoo.cards.glance import Glance
 
-Progress = Callable[[int, "int | None", str], None]
 Kind = Literal["backbone", "dataset"]
 
 TASKS: dict[str, tuple[str, ...]] = {"classification": ("image", "text")}
