@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
-import tempfile
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import IO
+
+from tlzoo import paths
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,18 @@ def write_csv(predictions: Iterable[Prediction], path: Path, class_names: Sequen
     """
     names, rows = _known(iter(predictions), class_names)
     count = 0
-    with _replacing(Path(path)) as file:
+    with paths.replacing(Path(path)) as raw:
+        # File names need not be valid Unicode; they come back as they were.
+        file = io.TextIOWrapper(
+            raw, encoding="utf-8", errors="surrogateescape", newline="", write_through=True
+        )
         writer = csv.writer(file)
         writer.writerow(["item", "label", "score", *names, "error"])
         for row in rows:
             scores = [row.probabilities.get(name, "") for name in names]
             writer.writerow([row.item, row.label or "", _or_empty(row.score), *scores, row.error or ""])
             count += 1
+        file.detach()
     return count
 
 
@@ -76,20 +80,3 @@ def _known(
 
 def _or_empty(score: float | None) -> float | str:
     return "" if score is None else score
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[str]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        # File names need not be valid Unicode; they come back as they were.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,9 +67,8 @@ class FeatureCache:
 
     def put(self, key: FeatureKey, features: np.ndarray) -> np.ndarray:
         """Keeps features float32 (n, d), whole or not at all, and returns them memory-mapped."""
-        buffer = io.BytesIO()
-        np.save(buffer, features, allow_pickle=False)
-        paths.write_bytes(self._path(key), buffer.getvalue())
+        with paths.replacing(self._path(key)) as file:
+            np.save(file, features, allow_pickle=False)
         return np.load(self._path(key), mmap_mode="r", allow_pickle=False)
 
     def _path(self, key: FeatureKey) -> Path:

@@ -84,7 +84,10 @@ def path_loss(targets: Any, logits: Any) -> Any:
 def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns means and deviations (d,); a feature that never varies gets deviation 1."""
     mean = features.mean(axis=0, dtype=np.float64)
-    deviation = features.std(axis=0, dtype=np.float64)
+    squares = np.zeros_like(mean)
+    for at in range(0, len(features), SAMPLE):  # in parts: a whole float64 copy would double the memory
+        squares += np.square(features[at : at + SAMPLE] - mean).sum(axis=0)
+    deviation = np.sqrt(squares / len(features))
     deviation = np.where(deviation < 1e-6, 1.0, deviation)
     return mean.astype(np.float32), deviation.astype(np.float32)
 

@@ -46,7 +46,7 @@ def train_head(context: Context, phase: Phase, first_epoch: int) -> Head:
     train, validation = context.splits.train, context.splits.validation
     best = BestOfPath(
         penalties,
-        (plain[train], context.labels[train]),
+        (features[: len(train)], context.labels[train]),
         (plain[validation], context.labels[validation]),
         standardisation(features),
         phase.patience,
