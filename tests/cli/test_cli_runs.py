@@ -74,8 +74,8 @@ def test_plan_prints_and_trains_nothing(said, photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = said("plan", photos, "--backbone", "tiny", "--recipe", "fine_tune", "--set", "top=1")
     assert code == 0
-    assert "phase tune: 12 epochs of pixels" in out
-    assert "rate 0.0004   top" in out
+    assert "phase tune: 8 epochs of pixels" in out
+    assert "rate 0.0003   top" in out
     assert list(tmp_path.iterdir()) == []
     _, out, _ = said("plan", photos, "--backbone", "tiny", "--json")
     assert json.loads(out)["plan"]["recipe"] == "feature_extraction"
