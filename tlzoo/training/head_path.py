@@ -141,10 +141,8 @@ class BestOfPath(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _measure(self, features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        layer = self.model.get_layer("heads")
-        kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in layer.weights)
-        mean, deviation = self._standard
-        logits = ((features - mean) / deviation) @ kernel + bias
+        kernel, bias = self._unstandardised()
+        logits = features @ kernel + bias
         logits = logits.reshape(len(features), len(self._l2), -1)
         logits -= logits.max(axis=-1, keepdims=True)
         chosen = logits[np.arange(len(labels)), :, labels]
@@ -152,10 +150,15 @@ class BestOfPath(keras.callbacks.Callback):
         return losses.mean(axis=0), (logits.argmax(axis=-1) == labels[:, None]).mean(axis=0)
 
     def _folded(self, at: int, val_loss: float) -> Head:
-        layer = self.model.get_layer("heads")
-        kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in layer.weights)
+        kernel, bias = self._unstandardised()
         classes = len(bias) // len(self._l2)
         columns = slice(at * classes, (at + 1) * classes)
+        return Head(kernel[:, columns], bias[columns], self._l2[at], val_loss)
+
+    def _unstandardised(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns kernel and bias of all heads for features as they are, the standardisation folded in."""
+        layer = self.model.get_layer("heads")
+        kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in layer.weights)
         mean, deviation = self._standard
-        folded = kernel[:, columns] / deviation[:, None]
-        return Head(folded, bias[columns] - mean @ folded, self._l2[at], val_loss)
+        folded = kernel / deviation[:, None]
+        return folded, bias - mean @ folded

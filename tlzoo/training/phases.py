@@ -41,7 +41,13 @@ def train_head(context: Context, phase: Phase, first_epoch: int) -> Head:
     model = path_model(features, targets.shape[1], penalties)
     steps = steps_per_epoch(len(examples), phase.batch_size)
     stage_of = {variable_key(variable): "head" for variable in model.trainable_variables}
-    model.compile(make_optimizer(phase, stage_of, steps * phase.epochs), loss=path_loss, jit_compile=False)
+    # The steps are so small that leaving the graph after each would take longer than taking them.
+    model.compile(
+        make_optimizer(phase, stage_of, steps * phase.epochs),
+        loss=path_loss,
+        jit_compile=False,
+        steps_per_execution=_at_once(steps),
+    )
     rates = _rates(phase, model)
     train, validation = context.splits.train, context.splits.validation
     best = BestOfPath(
@@ -67,6 +73,11 @@ def train_head(context: Context, phase: Phase, first_epoch: int) -> Head:
         raise AssertionError("fit() ran no epoch")
     log.info("head: L2 %g, validation loss %.4f", best.best.l2, best.best.val_loss)
     return best.best
+
+
+def _at_once(steps: int) -> int:
+    """Returns the largest divisor of `steps` up to 64; a number that does not divide would run epochs together."""
+    return max(count for count in range(1, min(steps, 64) + 1) if steps % count == 0)
 
 
 def _head_examples(context: Context, phase: Phase) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
         outcome: What training gave.
         started: `time.perf_counter()` when the run (or this sitting of it) began.
     """
-    from tlzoo.data.images import read_image
+    from tlzoo.data.convert import from_pillow, open_pillow
     from tlzoo.evaluation.mistakes import worst_mistakes, write_mistakes
     from tlzoo.evaluation.report import write_report
     from tlzoo.evaluation.tensorboard import write_evidence as write_boards
@@ -38,8 +39,13 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
     write_arrays(context.run.path / "predictions.npz", arrays)
     temperature = fit_temperature(arrays["validation_logits"], arrays["validation_labels"])
     probabilities = softmax(arrays["test_logits"], temperature)
+
+    def picture(item: Path) -> np.ndarray:
+        with open_pillow(item) as image:
+            return from_pillow(image)
+
     mistakes = worst_mistakes(arrays["test_labels"], probabilities, arrays["test_index"])
-    write_mistakes(context.run.path, mistakes, context.dataset.items, names, read_image, context.dataset.keys)
+    write_mistakes(context.run.path, mistakes, context.dataset.items, names, picture, context.dataset.keys)
     metrics = _metrics(context, outcome, arrays, temperature)
     metrics["seconds"] = round(time.perf_counter() - started, 2)
     context.run.write_json("metrics.json", metrics)
