@@ -70,7 +70,8 @@ def restore(variables: Sequence[keras.Variable], values: Mapping[str, np.ndarray
 
 
 def _leaf(path: str) -> str:
-    return path.rpartition("/")[2]
+    """Returns the part of a path that Keras never numbers: `kernel`, `mean`; `momentum` of `…_dense_3_kernel_momentum`."""
+    return path.rpartition("/")[2].rpartition("_")[2]
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -30,7 +31,8 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compares this epoch with the best one."""
-        value = float((logs or {}).get("val_loss", float("nan")))
+        value = float((logs or {}).get("val_loss", float("inf")))
+        value = float("inf") if math.isnan(value) else value
         if value < self.value or self.epoch < 0:
             self.value, self.epoch, self.waited = value, epoch, 0
             self.weights = snapshot(self.model.weights)

@@ -1,0 +1,60 @@
+import keras
+import numpy as np
+import pytest
+
+from tlzoo.errors import WeightsError
+from tlzoo.training.callbacks.keep_best import KeepBest
+from tlzoo.training.checkpoints import Checkpoint, WriteCheckpoint, resume
+
+X, Y = np.linspace(-1, 1, 24, dtype=np.float32).reshape(8, 3), np.ones((8, 1), np.float32)
+
+
+def model():
+    keras.utils.set_random_seed(4)
+    layers = [keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.1), loss="mse", jit_compile=False)
+    return model
+
+
+def fit(network, path, keep_best, first, epochs):
+    callbacks = [keep_best, WriteCheckpoint(path, keep_best, lambda: 1.5)]
+    network.fit(
+        X,
+        Y,
+        validation_data=(X, Y),
+        initial_epoch=first,
+        epochs=epochs,
+        callbacks=callbacks,
+        verbose=0,
+        shuffle=False,
+    )
+
+
+def test_going_on_from_a_file_equals_never_having_stopped(tmp_path):
+    whole, path = model(), tmp_path / "tune.npz"
+    fit(whole, tmp_path / "other.npz", KeepBest(), 0, 4)
+    fit(model(), path, KeepBest(), 0, 2)
+    second, keep_best = model(), KeepBest()
+    second.weights[0].assign(np.zeros((3, 4)))
+    checkpoint = Checkpoint.read(path)
+    assert (checkpoint.epoch, checkpoint.seconds) == (2, 1.5)
+    resume(checkpoint, second, keep_best, path)
+    fit(second, path, keep_best, 2, 4)
+    for mine, theirs in zip(second.variables, whole.variables, strict=True):
+        np.testing.assert_array_equal(np.array(mine), np.array(theirs))
+
+
+def test_another_model_is_refused(tmp_path):
+    fit(model(), tmp_path / "a.npz", KeepBest(), 0, 1)
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+    other.compile("adam", loss="mse")
+    with pytest.raises(WeightsError, match="weights fit"):
+        resume(Checkpoint.read(tmp_path / "a.npz"), other, KeepBest(), tmp_path / "a.npz")
+
+
+def test_a_file_cut_short_is_refused(tmp_path):
+    fit(model(), tmp_path / "a.npz", KeepBest(), 0, 1)
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="cannot be read"):
+        Checkpoint.read(tmp_path / "a.npz")
