@@ -70,7 +70,7 @@ def restore(variables: Sequence[keras.Variable], values: Mapping[str, np.ndarray
 
 
 def _leaf(path: str) -> str:
-    """Returns the part of a path that Keras never numbers: `kernel`, `mean`; `momentum` of `…_dense_3_kernel_momentum`."""
+    """Returns what Keras never numbers: `kernel`, `mean`; `momentum` of `adam/dense_3_kernel_momentum`."""
     return path.rpartition("/")[2].rpartition("_")[2]
 
 
