@@ -62,6 +62,7 @@ def _ours(tlzoo: object, images: object, labels: object) -> float:
             size=SIZE,
             validation=32 / (COUNT + 64),
             test=32 / (COUNT + 64),
+            top=0,
             head_epochs=1,
             epochs=4,
             batch_size=BATCH,
