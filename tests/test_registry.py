@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,58 @@ def test_a_broken_card_does_not_hide_the_others(zoo):
 def test_a_cache_that_cannot_be_written_costs_only_time(zoo, monkeypatch):
     (zoo / "cache").write_text("a file where the folder would be")
     assert len(backbones(zoo).glances()) == 2
+
+
+@pytest.fixture
+def own(zoo, tmp_path, monkeypatch):
+    """The zoo in place of the shipped one, and a user's own beside it with one card, `mine`."""
+    monkeypatch.setenv("TLZOO_ZOO", str(zoo))
+    folder = tmp_path / "own"
+    (folder / "backbones").mkdir(parents=True)
+    shutil.copy(zoo / "backbones" / "vgg16.toml", folder / "backbones" / "mine.toml")
+    monkeypatch.setenv("TLZOO_USER_ZOO", str(folder))
+    return folder
+
+
+def test_the_users_own_cards_stand_beside_the_shipped_ones(own, zoo):
+    assert backbones().names == ["mine", "resnet50", "vgg16"]
+    assert backbones().get("mine").name == "mine"
+    assert [glance.name for glance in backbones().glances()] == ["mine", "resnet50", "vgg16"]
+    assert backbones(zoo).names == ["resnet50", "vgg16"]  # a folder that is named is the only one
+
+
+def test_both_folders_are_remembered(own, zoo, monkeypatch):
+    first = backbones().glances()
+    monkeypatch.setattr(Registry, "get", lambda *_: pytest.fail("read again"))
+    assert backbones().glances() == first
+    assert len(list((zoo / "cache" / "cards").glob("backbones*.json"))) == 2
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_users_card_never_takes_the_place_of_a_shipped_one(own, zoo, remembered):
+    if remembered:  # a later version ships a card of a name the user has
+        backbones().glances()
+        shutil.copy(zoo / "backbones" / "vgg16.toml", zoo / "backbones" / "mine.toml")
+        name = "mine"
+    else:
+        shutil.copy(own / "backbones" / "mine.toml", own / "backbones" / "vgg16.toml")
+        name = "vgg16"
+    for act in (
+        lambda: backbones().get(name),
+        lambda: backbones().glances(),
+        lambda: backbones().glance(name),
+    ):
+        with pytest.raises(
+            CardError, match=f"{name}.toml has the name of a backbone that is shipped"
+        ) as caught:
+            act()
+        assert caught.value.do == "Rename or remove your card."
+    assert backbones().get("resnet50").name == backbones().glance("resnet50").name == "resnet50"
+
+
+def test_the_users_own_zoo_lies_in_the_cache_by_default(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLZOO_CACHE", str(tmp_path))
+    monkeypatch.delenv("TLZOO_USER_ZOO", raising=False)
+    assert paths.user_zoo_dir() == tmp_path / "zoo"
+    monkeypatch.setenv("TLZOO_USER_ZOO", "~/zoo")
+    assert paths.user_zoo_dir() == Path.home() / "zoo"

@@ -11,8 +11,12 @@ TlzooError
 │   └── ChecksumError     something answered, but it is not what was pinned
 ├── WeightsError          weights that do not fit the architecture exactly   exit code 5
 ├── RunError              a run folder that cannot be used or resumed        exit code 6
-└── BundleError           a bundle that cannot be written, read or trusted   exit code 7
-    └── ParityError       an export that does not answer as the model does
+├── BundleError           a bundle that cannot be written, read or trusted   exit code 7
+│   └── ParityError       an export that does not answer as the model does
+└── ServerError           a server that does not answer, or refuses          exit code 8
+    ├── NoAnswerError     nothing answered, or not in time
+    ├── RefusedError      it answered with an error
+    └── ReplyError        it answered what no model server says
 
 Every error states three facts: what came in, what is allowed, what to do.
 """
@@ -111,6 +115,48 @@ class BundleError(TlzooError):
 
 class ParityError(BundleError):
     """An export does not answer as the model in memory does."""
+
+
+class ServerError(TlzooError):
+    """A server did not answer, or refused.
+
+    Args:
+        what: As for all errors.
+        allowed: Likewise.
+        do: Likewise.
+        code: The name of the status: `NOT_FOUND`, `UNAVAILABLE` …, as gRPC and TensorFlow call them.
+        message: The server's own words, if it said any.
+        retry: Whether the same request may succeed a moment later.
+        retry_after: Seconds that the server asks to be left alone for; None if it does not.
+    """
+
+    exit_code = 8
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        allowed: str = "",
+        do: str = "",
+        code: str = "UNKNOWN",
+        message: str = "",
+        retry: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        self.code, self.message, self.retry, self.retry_after = code, message, retry, retry_after
+        super().__init__(what, allowed=allowed, do=do)
+
+
+class NoAnswerError(ServerError):
+    """Nothing answered at the server's address, or not in time."""
+
+
+class RefusedError(ServerError):
+    """The server answered with an error."""
+
+
+class ReplyError(ServerError):
+    """Something answered, but not as a model server does: a proxy, another service, half a reply."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, do: str = "") -> UnknownNameError:

@@ -1,7 +1,7 @@
 """Where things live, and how files are written so that a killed process leaves nothing half done.
 
-Environment overrides: `TLZOO_CACHE` (weights, data sets, features, engines) and `TLZOO_ZOO` (the folder of
-cards).
+Environment overrides: `TLZOO_CACHE` (weights, data sets, features, engines), `TLZOO_ZOO` (the folder of cards) and
+`TLZOO_USER_ZOO` (the user's own cards).
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ def zoo_dir() -> Path:
         return Path(override).expanduser()
     shipped = _PACKAGE / "_zoo"
     return shipped if shipped.is_dir() else _PACKAGE.parent / "zoo"
+
+
+def user_zoo_dir() -> Path:
+    """Returns the folder of the user's own cards: `TLZOO_USER_ZOO`, else `zoo` in the cache folder."""
+    override = os.environ.get("TLZOO_USER_ZOO")
+    return Path(override).expanduser() if override else cache_dir() / "zoo"
 
 
 def cache_dir() -> Path:

@@ -74,7 +74,11 @@ def test_cards_are_frozen_and_survive_json(read):
             'dataset = "noise"\n[[checksums]]\nfile = "x"\nsha256 = "12"',
             r"'checksums\.0\.sha256'",
         ),
-        ('[[stages]]\nname = "top"\nmembers = ["b/*"]', "", "'stages'.*at least 2"),
+        (
+            '[[stages]]\nname = "top"\nmembers = ["b/*"]',
+            "",
+            r"\(whole card\).*'stages' of an image network: at least 2, not 1",
+        ),
     ],
 )
 def test_errors_name_the_file_and_the_key(read, old, new, key):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Preprocessing,
         Pretraining,
         StageSpec,
+        TokenizerSpec,
     )
     from tlzoo.cards.dataset import DatasetCard
     from tlzoo.cards.reader import read_card
@@ -30,6 +31,7 @@ __all__ = [
     "Preprocessing",
     "Pretraining",
     "StageSpec",
+    "TokenizerSpec",
     "read_card",
 ]
 

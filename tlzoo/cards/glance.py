@@ -27,23 +27,25 @@ class Glance(dict[str, Any]):
         return str(self["locator"]).partition(":")[0]
 
 
-def glances(folder: Path, check: Callable[[], list[dict[str, Any]]]) -> list[Glance]:
+def glances(folder: Path, check: Callable[[], list[dict[str, Any]]], label: str = "") -> list[Glance]:
     """Returns all cards of a folder, from the cache if exactly these cards were checked before.
 
     Args:
         folder: A folder of `NAME.toml` files.
         check: Reads and checks them all; called only if any of them, or what checks them, has changed.
+        label: What the cache calls this folder; by default its name. Folders of one label push each other out.
 
     Raises:
         CardError: From `check`: a card does not hold together.
     """
-    index = paths.cache_dir() / "cards" / f"{folder.name}-{_fingerprint(folder)}.json"
+    label = label or folder.name
+    index = paths.cache_dir() / "cards" / f"{label}-{_fingerprint(folder)}.json"
     try:
         text = index.read_text(encoding="utf-8")
     except OSError:
         text = json.dumps(check())
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not an error
-            for old in index.parent.glob(f"{folder.name}-*.json"):
+            for old in index.parent.glob(f"{label}-*.json"):
                 old.unlink(missing_ok=True)
             paths.write_text(index, text)
     return [plain(card) for card in json.loads(text)]

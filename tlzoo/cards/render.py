@@ -16,7 +16,7 @@ def backbone_table(cards: Iterable[BackboneCard]) -> str:
         cards: The cards to show.
     """
     lines = [
-        "| name | pixels | parameters | features | published top-1 | stages | weights from | licence |",
+        "| name | input | parameters | features | published top-1 | stages | weights from | licence |",
         "|---|--:|--:|--:|--:|--:|---|---|",
     ]
     lines += [_row(card) for card in sorted(cards, key=lambda card: (card.family, card.params, card.name))]
@@ -44,7 +44,7 @@ def _row(card: BackboneCard) -> str:
     accuracy = card.pretraining.accuracy
     cells = (
         f"`{card.name}`",
-        f"{card.input.size[0]}",
+        _input(card),
         f"{card.params / 1e6:.1f} M",
         f"{card.features}",
         f"{100 * accuracy.top1:.1f} %" if accuracy else "–",
@@ -53,3 +53,10 @@ def _row(card: BackboneCard) -> str:
         card.licence,
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def _input(card: BackboneCard) -> str:
+    """Returns what the network sees at most: pixels a side, or tokens."""
+    if card.modality == "image":
+        return f"{card.input.size[0]} px"
+    return f"{card.input.length} tokens" if card.input.length else "any text"
