@@ -9,6 +9,7 @@ from tlzoo.bundle import (
     checksums,
     next_version,
     read_bundle,
+    rolled_back,
     sha256_of,
     versions,
     write_facts,
@@ -72,6 +73,12 @@ def test_versions_count_as_the_server_counts_them(tmp_path):
     (tmp_path / "8").touch()
     assert [number for number, _ in versions(tmp_path)] == [7, 1]
     assert next_version(tmp_path) == 8
+    for name in ("9.rolled-back", "x.rolled-back", "٣.rolled-back"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "11.rolled-back").touch()
+    assert rolled_back(tmp_path) == {9: tmp_path / "9.rolled-back"}
+    assert next_version(tmp_path) == 10
+    assert rolled_back(tmp_path / "missing") == {}
     assert next_version(tmp_path / "missing") == 1
 
 

@@ -27,6 +27,10 @@ EXTRA = "assets.extra"
 FACTS_FILE = f"{EXTRA}/bundle.json"
 LABELS_FILE = f"{EXTRA}/labels.txt"
 WARMUP_FILE = f"{EXTRA}/tf_serving_warmup_requests"
+NETWORK_FILE = f"{EXTRA}/network.tflite"
+ROLLED_BACK = ".rolled-back"
+"""Behind the number of a version that was taken out of service: no server takes such a name for a version."""
+
 _LARGEST_VERSION = 2**63 - 1
 
 
@@ -60,7 +64,7 @@ class ParityFacts(_Frozen):
         checked: Names of the signatures compared.
         max_difference: Largest absolute difference, in units of max(1, largest reference value).
         tolerance: What was allowed.
-        n: Images compared.
+        n: Examples compared.
         passed: True if nothing differed by more than the tolerance.
     """
 
@@ -71,6 +75,38 @@ class ParityFacts(_Frozen):
     passed: bool
 
 
+class OodFacts(_Frozen):
+    """What the output `ood_score` means.
+
+    Attributes:
+        method: `mahalanobis` (squared distance to the nearest class mean, per feature) or `energy` (of logits).
+        threshold: Above it, an example is called foreign.
+        kept: Share of the validation split that does not exceed the threshold.
+    """
+
+    method: str
+    threshold: float
+    kept: float
+
+
+class ConformalFacts(_Frozen):
+    """How to make prediction sets of probabilities.
+
+    A class belongs to the set of an example where its probability is at least the floor.
+
+    Attributes:
+        method: `lac`.
+        coverage: Share of sets that hold the right class, for examples like those of the validation split.
+        floors: One probability for all classes, or one per class in the order of the probabilities.
+        n: Examples they were fitted on.
+    """
+
+    method: str
+    coverage: float
+    floors: tuple[float, ...] = Field(min_length=1)
+    n: int
+
+
 class LiteRTFacts(_Frozen):
     """One LiteRT (formerly TensorFlow Lite) file.
 
@@ -79,12 +115,15 @@ class LiteRTFacts(_Frozen):
         kind: Precision of the weights: `int8` has integer arithmetic too.
         bytes: Size of the file.
         sha256: 64 hexadecimal digits.
-        input_dtype: `uint8` or `float32`, pixels in 0..255.
-        input_shape: (b, h, w, 3).
-        max_difference: Largest absolute difference of a probability to the Keras model, None if not measured.
-        accuracy: On the images it was evaluated on, None if none were given.
-        accuracy_difference: Its accuracy minus the Keras model's on the same images.
-        n: Images it was evaluated on.
+        input_dtype: `float32`, pixels in 0..255; or `int32`, tokens with -1 where a text has ended.
+        input_shape: (1, h, w, 3) or (1, length).
+        max_difference: Largest absolute difference of a probability to the Keras model, None if not measured; of
+            numbers, in units of max(1, largest of them).
+        accuracy: On the examples it was evaluated on, None if none were given; for multilabel, of single decisions.
+        accuracy_difference: Its accuracy minus the Keras model's on the same examples.
+        rmse: For regression, in place of the accuracy.
+        rmse_difference: Its RMSE minus the Keras model's.
+        n: Examples it was evaluated on.
     """
 
     file: str
@@ -96,7 +135,23 @@ class LiteRTFacts(_Frozen):
     max_difference: float | None = None
     accuracy: float | None = None
     accuracy_difference: float | None = None
+    rmse: float | None = None
+    rmse_difference: float | None = None
     n: int = 0
+
+
+class NetworkFacts(_Frozen):
+    """The network of a bundle as a LiteRT file, `NETWORK_FILE`, for whoever loads the bundle in Python.
+
+    Attributes:
+        max_difference: Largest difference of any signature to the model in memory, as in `ParityFacts`.
+        milliseconds: How long one example took with it, where the bundle was exported.
+        graph_milliseconds: How long it took without.
+    """
+
+    max_difference: float
+    milliseconds: float
+    graph_milliseconds: float
 
 
 class BundleFacts(_Frozen):
@@ -110,11 +165,18 @@ class BundleFacts(_Frozen):
         keras_version: Version of Keras that wrote it.
         tensorflow_version: Version of TensorFlow that wrote it.
         min_serving_version: Oldest TensorFlow Serving that surely knows every op inside.
-        task: What it does (`classification`).
-        class_names: Labels, in the order of the probabilities.
-        temperature: What logits are divided by before the softmax.
-        size: Height and width in pixels the images are resized to.
+        task: What it does: `classification`, `multilabel` or `regression`.
+        class_names: Labels, in the order of the probabilities; `value` alone for regression.
+        temperature: What logits are divided by before they become probabilities.
+        thresholds: Probability from which on each label is predicted, for multilabel.
+        band: How far below and above a number 90% of the right ones reach, for regression.
+        modality: `image` or `text`.
+        size: Height and width in pixels the images are resized to; (0, 0) for texts.
         resize: How: `stretch`, `crop` or `pad`.
+        length: Most tokens of a text that are seen; 0 for images, and for networks that take strings.
+        long_text: What becomes of longer texts: `head`, `head_tail` or `chunks`.
+        needs_ops: Libraries of ops the graph needs beside TensorFlow's own (`tensorflow_text`, which TensorFlow
+            Serving has built in).
         signatures: What each signature takes and gives.
         backbone: Name of the backbone.
         card: The whole backbone card.
@@ -125,6 +187,9 @@ class BundleFacts(_Frozen):
         parity: How closely the graph answers as the model did.
         checksums: sha256 by path relative to the version folder, of every file but `bundle.json`.
         litert: LiteRT files kept in the bundle.
+        network: The network alone as a LiteRT file, which the local server and `Predictor` compute with; None for none.
+        ood: What the output `ood_score` means; None where there is none.
+        conformal: How to make prediction sets; None where nobody measured it.
     """
 
     format_version: int = FORMAT_VERSION
@@ -137,8 +202,14 @@ class BundleFacts(_Frozen):
     task: str = "classification"
     class_names: tuple[str, ...] = Field(min_length=1)
     temperature: float = Field(gt=0)
-    size: tuple[int, int]
-    resize: Literal["stretch", "crop", "pad"]
+    thresholds: tuple[float, ...] = ()
+    band: float | None = None
+    modality: Literal["image", "text"] = "image"
+    size: tuple[int, int] = (0, 0)
+    resize: Literal["stretch", "crop", "pad"] = "stretch"
+    length: int = 0
+    long_text: Literal["head", "head_tail", "chunks"] = "head"
+    needs_ops: tuple[str, ...] = ()
     signatures: dict[str, SignatureFacts]
     backbone: str
     card: dict[str, Any]
@@ -149,6 +220,9 @@ class BundleFacts(_Frozen):
     parity: ParityFacts
     checksums: dict[str, str]
     litert: tuple[LiteRTFacts, ...] = ()
+    network: NetworkFacts | None = None
+    ood: OodFacts | None = None
+    conformal: ConformalFacts | None = None
 
 
 def versions(directory: Path) -> list[tuple[int, Path]]:
@@ -172,10 +246,24 @@ def versions(directory: Path) -> list[tuple[int, Path]]:
 def next_version(directory: Path) -> int:
     """Returns one more than the highest version number in a model folder, 1 for an empty or missing one.
 
+    Versions that were rolled back count: a server does not load a number again that it has loaded.
+
     Args:
         directory: The model folder.
     """
-    return max((number for number, _ in versions(directory)), default=0) + 1
+    seen = (number for number, _ in versions(directory))
+    return max([0, *seen, *rolled_back(directory)]) + 1
+
+
+def rolled_back(directory: Path) -> dict[int, Path]:
+    """Returns the versions of a model folder that were taken out of service and are kept, by number.
+
+    Args:
+        directory: The model folder; one that does not exist has none.
+    """
+    found = directory.glob(f"*{ROLLED_BACK}") if directory.is_dir() else ()
+    names = {path: path.name.removesuffix(ROLLED_BACK) for path in found if path.is_dir()}
+    return {int(name): path for path, name in names.items() if re.fullmatch(r"[0-9]{1,19}", name)}
 
 
 def read_bundle(path: Path, *, verify: bool = False) -> tuple[Path, BundleFacts]:

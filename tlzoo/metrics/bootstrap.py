@@ -81,7 +81,12 @@ def interval(statistic: Statistic, n: int, seed: int, level: float = 0.95, resam
 
 
 def metric_interval(
-    labels: Labels, probabilities: Probabilities, metric: str = "accuracy", seed: int = 0, level: float = 0.95
+    labels: Labels,
+    probabilities: Probabilities,
+    metric: str = "accuracy",
+    seed: int = 0,
+    level: float = 0.95,
+    task: str = "classification",
 ) -> Interval:
     """Returns the interval of a named metric.
 
@@ -94,6 +99,7 @@ def metric_interval(
         metric: One of `resampled.METRICS`.
         seed: Of the resampling.
         level: Share of the resamples inside, 0..1.
+        task: What is predicted; says what labels and probabilities are, see `resampled.statistic`.
 
     Raises:
         UnknownNameError: There is no such metric.
@@ -102,7 +108,7 @@ def metric_interval(
         >>> metric_interval(np.array([0, 1]), np.eye(2)).high
         1.0
     """
-    statistic = resampled.statistic(metric, labels, probabilities)
+    statistic = resampled.statistic(metric, labels, probabilities, task)
     found = interval(statistic, len(labels), seed, level)
     if metric != "accuracy" or 0 < found.estimate < 1:
         return found
@@ -112,7 +118,12 @@ def metric_interval(
 
 
 def paired_difference(
-    labels: Labels, probs_a: Probabilities, probs_b: Probabilities, metric: str = "accuracy", seed: int = 0
+    labels: Labels,
+    probs_a: Probabilities,
+    probs_b: Probabilities,
+    metric: str = "accuracy",
+    seed: int = 0,
+    task: str = "classification",
 ) -> Interval:
     """Returns the interval of metric(a) - metric(b), both measured on the same resampled examples.
 
@@ -122,6 +133,7 @@ def paired_difference(
         probs_b: (n, c), of the same examples in the same order.
         metric: One of `resampled.METRICS`.
         seed: Of the resampling.
+        task: What is predicted.
 
     Raises:
         UnknownNameError: There is no such metric.
@@ -135,13 +147,17 @@ def paired_difference(
         raise ValueError(
             f"Probabilities of a are {np.shape(probs_a)}, of b {np.shape(probs_b)}; pairs need one shape."
         )
-    a = resampled.statistic(metric, labels, probs_a)
-    b = resampled.statistic(metric, labels, probs_b)
+    a = resampled.statistic(metric, labels, probs_a, task)
+    b = resampled.statistic(metric, labels, probs_b, task)
     return interval(lambda rows: a(rows) - b(rows), len(labels), seed)
 
 
 def unpaired_difference(
-    a: tuple[Labels, Probabilities], b: tuple[Labels, Probabilities], metric: str = "accuracy", seed: int = 0
+    a: tuple[Labels, Probabilities],
+    b: tuple[Labels, Probabilities],
+    metric: str = "accuracy",
+    seed: int = 0,
+    task: str = "classification",
 ) -> Interval:
     """Returns the interval of metric(a) - metric(b) where both were measured on different examples.
 
@@ -150,6 +166,7 @@ def unpaired_difference(
         b: Labels (m,) and probabilities (m, k).
         metric: One of `resampled.METRICS`.
         seed: Of the resampling.
+        task: What is predicted.
 
     Raises:
         UnknownNameError: There is no such metric.
@@ -159,7 +176,7 @@ def unpaired_difference(
         >>> unpaired_difference(one, one).estimate
         0.0
     """
-    first, second = resampled.statistic(metric, *a), resampled.statistic(metric, *b)
+    first, second = (resampled.statistic(metric, *each, task) for each in (a, b))
     n, m = len(a[0]), len(b[0])
     spread = [interval(first, n, seed), interval(second, m, seed + 1)]
     estimate = spread[0].estimate - spread[1].estimate

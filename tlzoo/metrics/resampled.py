@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tlzoo.errors import unknown_name
 from tlzoo.metrics.calibration import bin_of
+from tlzoo.metrics.resampled_tasks import MULTILABEL, REGRESSION
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.integer[Any]]
@@ -18,13 +19,16 @@ Probabilities = npt.NDArray[np.floating[Any]]
 Statistic = Callable[[Indices], Floats]
 
 
-def statistic(metric: str, labels: Labels, probabilities: Probabilities) -> Statistic:
+def statistic(
+    metric: str, labels: Labels, probabilities: Probabilities, task: str = "classification"
+) -> Statistic:
     """Returns the function of indices that computes a named metric.
 
     Args:
-        metric: One of `METRICS`.
-        labels: Integers (n,) in 0..c-1.
-        probabilities: (n, c), rows that sum to 1.
+        metric: One of `METRICS`, or of `OF_TASK[task]`.
+        labels: Integers (n,) in 0..c-1; numbers (n,); or zeros and ones (n, c).
+        probabilities: (n, c), rows that sum to 1; predictions (n,); or scores (n, c) with thresholds at 0.5.
+        task: What is predicted.
 
     Raises:
         UnknownNameError: There is no such metric.
@@ -33,14 +37,21 @@ def statistic(metric: str, labels: Labels, probabilities: Probabilities) -> Stat
         >>> statistic("accuracy", np.array([0, 1]), np.eye(2))(np.array([[0, 0], [1, 0]])).tolist()
         [1.0, 1.0]
     """
-    if metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
-    return METRICS[metric](np.asarray(labels), np.asarray(probabilities, np.float64))
+    if metric not in OF_TASK[task]:
+        raise unknown_name(
+            "metric" if task == "classification" else f"metric of {task}", metric, OF_TASK[task]
+        )
+    return OF_TASK[task][metric](np.asarray(labels), np.asarray(probabilities, np.float64))
 
 
 def lower_is_better(metric: str) -> bool:
     """Returns True for losses and errors."""
-    return metric in {"log_loss", "ece"}
+    return metric in {"log_loss", "ece", "rmse", "mae"}
+
+
+def is_share(metric: str) -> bool:
+    """Returns True for metrics from 0 to 1 that people read in percent."""
+    return metric not in {"log_loss", "rmse", "mae", "r2"}
 
 
 def _accuracy(labels: Labels, probabilities: Probabilities) -> Statistic:
@@ -112,4 +123,11 @@ METRICS: dict[str, Callable[[Labels, Probabilities], Statistic]] = {
     "macro_f1": _macro_f1,
     "log_loss": _log_loss,
     "ece": _ece,
+}
+
+#: All metrics that can be resampled, by task; the first is what a task is judged by.
+OF_TASK: dict[str, dict[str, Callable[[Any, Any], Statistic]]] = {
+    "classification": METRICS,
+    "multilabel": MULTILABEL,
+    "regression": REGRESSION,
 }

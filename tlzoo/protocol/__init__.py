@@ -1,0 +1,1 @@
+"""TensorFlow Serving's protocol: the values that a server and its callers share."""
