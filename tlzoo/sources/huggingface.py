@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tlzoo.cards import BackboneCard
     from tlzoo.progress import Progress
 
-_PATTERNS = ["*.json", "*.safetensors", "*.weights.h5"]
+_PATTERNS = ["*.json", "*.safetensors", "*.weights.h5", "*.txt", "*.model", "*.spm"]
 
 
 def hub_cache() -> Path:
@@ -33,7 +33,7 @@ def find(card: BackboneCard) -> Path | None:
     """Returns the newest whole snapshot of the repository in the cache."""
     repository = parse_locator(card.locator).rest
     snapshots = (hub_cache() / f"models--{repository.replace('/', '--')}" / "snapshots").glob("*")
-    whole = [path for path in snapshots if keras_hub.is_whole(path)]
+    whole = [path for path in snapshots if keras_hub.is_ready(card, path)]
     return max(whole, key=lambda path: path.stat().st_mtime, default=None)
 
 
@@ -79,6 +79,5 @@ def load(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> kera
         UnreachableError: The repository is not here and cannot be fetched.
         WeightsError: KerasHub cannot convert it, or its weights do not fit.
     """
-    if not pretrained and card.architecture:
-        return keras_hub.from_architecture(card, size)
-    return keras_hub.from_folder(card, fetch(card), size, weights=pretrained)
+    folder = None if not pretrained and card.architecture else fetch(card)
+    return keras_hub.build(card, folder, size, weights=pretrained)

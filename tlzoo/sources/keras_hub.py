@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlzoo.errors import CardError, UnreachableError, WeightsError
 from tlzoo.sources import strict
@@ -24,10 +24,37 @@ _HUB = "https://api.kaggle.com"
 _FILES = ("config.json", "model.weights.h5")
 _WEIGHTS = ("model.weights.h5", "model.weights.json", "model.safetensors", "model.safetensors.index.json")
 
+# What a text's tokenizer is made of: in KerasHub's form (one of these), and in Hugging Face's.
+_VOCABULARIES = {
+    "WordPieceTokenizer": ("vocabulary.txt",),
+    "BytePairTokenizer": ("vocabulary.json", "merges.txt"),
+    "SentencePieceTokenizer": ("vocabulary.spm",),
+}
+_THEIR_VOCABULARIES = (
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
+
 
 def is_whole(folder: Path) -> bool:
     """Tells if a folder holds a configuration and weights, in KerasHub's or Hugging Face's form."""
     return (folder / "config.json").is_file() and any((folder / name).is_file() for name in _WEIGHTS)
+
+
+def has_vocabulary(folder: Path) -> bool:
+    """Tells if a folder holds what a tokenizer is made of, in KerasHub's or Hugging Face's form."""
+    ours = [folder / "assets" / "tokenizer" / name for names in _VOCABULARIES.values() for name in names]
+    theirs = [folder / name for name in _THEIR_VOCABULARIES]
+    alone = (folder / "tokenizer_config.json").is_file() and (folder / "tokenizer.json").is_file()
+    return alone or any(path.is_file() for path in ours + theirs)
+
+
+def is_ready(card: BackboneCard, folder: Path) -> bool:
+    """Tells if a folder in a hub's cache holds all a card needs: a text also needs its vocabulary."""
+    return is_whole(folder) and (card.modality != "text" or has_vocabulary(folder))
 
 
 def find(card: BackboneCard) -> Path | None:
@@ -38,7 +65,9 @@ def find(card: BackboneCard) -> Path | None:
         return folder if is_whole(folder) else None
     cache = Path(os.environ.get("KAGGLEHUB_CACHE") or "~/.cache/kagglehub").expanduser()
     folders = [
-        path for path in cache.glob(f"models/*/*/keras/{rest}/*") if path.name.isdigit() and is_whole(path)
+        path
+        for path in cache.glob(f"models/*/*/keras/{rest}/*")
+        if path.name.isdigit() and is_ready(card, path)
     ]
     return max(folders, key=lambda path: int(path.name), default=None)
 
@@ -75,17 +104,33 @@ def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
     presets = keras_hub.models.Backbone.presets
     if rest not in presets:
         raise CardError(f"{card.name}: KerasHub has no preset '{rest}'.", do="Mend the card's locator.")
+    handle = presets[rest]["kaggle_handle"].removeprefix("kaggle://")
     with quiet_stdout():
-        for name in _FILES:
+        for name in (*_tokenizer_files(card), *_FILES):
             if progress:
                 progress(0, None, name)
             try:
-                path = kagglehub.model_download(
-                    presets[rest]["kaggle_handle"].removeprefix("kaggle://"), name
-                )
+                path = kagglehub.model_download(handle, name)
             except Exception as error:  # the hub's library raises its own, requests' and plain errors
                 raise UnreachableError(f"{_HUB}: {error}.", do="Check the network.") from error
     return Path(path).parent
+
+
+def _tokenizer_files(card: BackboneCard) -> list[str]:
+    """Returns the files of a preset that its tokenizer is made of; none for images."""
+    if card.tokenizer is None:
+        return []
+    import keras_hub
+
+    kind = getattr(keras_hub.tokenizers, card.tokenizer.kind, None)
+    for base, names in _VOCABULARIES.items():
+        if kind is not None and issubclass(kind, getattr(keras_hub.tokenizers, base)):
+            return ["tokenizer.json", *(f"assets/tokenizer/{name}" for name in names)]
+    raise CardError(
+        f"{card.name}: tokenizer kind '{card.tokenizer.kind}'.",
+        allowed=f"a class of keras_hub.tokenizers that is a {', a '.join(_VOCABULARIES)}.",
+        do="Mend the card's [tokenizer].",
+    )
 
 
 def load(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> keras.Model:
@@ -96,11 +141,29 @@ def load(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> kera
         WeightsError: The weights do not fit completely.
         CardError: The card's `architecture` cannot be built.
     """
-    if pretrained:
-        return from_folder(card, fetch(card), size, weights=True)
-    if card.architecture:
+    if pretrained or not card.architecture:
+        return build(card, fetch(card), size, weights=pretrained)
+    return build(card, None, size)
+
+
+def build(
+    card: BackboneCard, folder: Path | None, size: tuple[int, int], *, weights: bool = True
+) -> keras.Model:
+    """Builds what a card, or a folder, describes.
+
+    Args:
+        card: The card.
+        folder: Where architecture and weights are; None builds the card's `architecture` with random weights.
+        size: Height and width in pixels; not looked at for texts.
+        weights: False leaves the weights of a folder's architecture random.
+    """
+    if card.modality == "text":
+        from tlzoo.sources import keras_hub_text
+
+        return keras_hub_text.load(card, folder, weights=weights)
+    if folder is None:
         return from_architecture(card, size)
-    return from_folder(card, fetch(card), size, weights=False)
+    return from_folder(card, folder, size, weights=weights)
 
 
 def from_folder(card: BackboneCard, folder: Path, size: tuple[int, int], *, weights: bool) -> keras.Model:
@@ -144,18 +207,9 @@ def from_architecture(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
     Raises:
         CardError: There is no such class, or it does not take these arguments.
     """
-    import keras_hub
-
     _know_false_alarms()
+    build, name = named_class(card, "ViTBackbone"), card.architecture["class"]
     arguments = {key: value for key, value in card.architecture.items() if key != "class"}
-    name = card.architecture.get("class", "")
-    build = getattr(keras_hub.models, name, None)
-    if build is None:
-        raise CardError(
-            f"{card.name}: keras_hub.models has no class '{name}'.",
-            allowed='architecture = { class = "ViTBackbone", ... }.',
-            do="Mend the card's [architecture].",
-        )
     try:
         backbone = build(**{**arguments, "image_shape": (*size, 3)})
     except (ValueError, TypeError) as error:
@@ -164,6 +218,29 @@ def from_architecture(card: BackboneCard, size: tuple[int, int]) -> keras.Model:
             do="Use another size, or mend the card's [architecture].",
         ) from error
     return one_in_one_out(card, backbone)
+
+
+def named_class(card: BackboneCard, example: str) -> Any:
+    """Returns the class of `keras_hub.models` that a card's `architecture` names.
+
+    Args:
+        card: The card.
+        example: A class that would do, for the error.
+
+    Raises:
+        CardError: There is no such class.
+    """
+    import keras_hub
+
+    name = card.architecture.get("class", "")
+    found = getattr(keras_hub.models, name, None)
+    if found is None:
+        raise CardError(
+            f"{card.name}: keras_hub.models has no class '{name}'.",
+            allowed=f'architecture = {{ class = "{example}", ... }}.',
+            do="Mend the card's [architecture].",
+        )
+    return found
 
 
 def one_in_one_out(card: BackboneCard, backbone: keras.Model) -> keras.Model:

