@@ -68,8 +68,10 @@ def test_groups_never_straddle(data: st.DataObject, seed: int) -> None:
     for name, index in ((name, index) for name, indices in splits.items() for index in indices):
         assert where.setdefault(groups[index], name) == name
     assert set(labels) == set(labels[splits.train])
+    # A group that holds a good part of everything stays in training, whatever that costs the other splits.
+    largest = max(groups.count(group) for group in set(groups))
     for label, holders in enumerate(spread):
-        if holders - indispensable and len(holders) >= 2:
+        if holders - indispensable and len(holders) >= 2 and largest <= total / 4:
             held = {name for name, indices in splits.items() if label in labels[indices]}
             assert "train" in held
             assert len(held) >= 2

@@ -6,25 +6,24 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlzoo.data import duplicates
+from tlzoo.data import duplicates, findings
+from tlzoo.data.check_texts import TextCheck, check_texts
+from tlzoo.data.columns import Columns
 from tlzoo.data.convert import Pixels, from_pillow, open_pillow
-from tlzoo.data.listing import Listing, class_order
-from tlzoo.data.load import build, gather
-from tlzoo.data.probe import Probe, probe
-from tlzoo.data.tables import Columns
+from tlzoo.data.dataset import Item
+from tlzoo.data.listing import Listing
+from tlzoo.data.load import gather
+from tlzoo.data.probe import Probe, look
 from tlzoo.data.verdict import verdict
 from tlzoo.errors import DataError
 from tlzoo.progress import Progress
 
-TINY_CLASS = 10
-"""Classes with fewer examples are called tiny."""
 SMALL_SIDE = 32
 """Images with a shorter side, in pixels, are called small."""
 LONG_ASPECT = 4.0
@@ -94,18 +93,18 @@ def check(
     tolerance: float = 0.02,
     progress: Progress | None = None,
     **options: Any,
-) -> Check:
-    """Decodes every image of a source once and reports what would spoil training or its evidence.
+) -> Check | TextCheck:
+    """Decodes every image of a source once, or reads every text, and reports what would spoil training or its evidence.
 
     Args:
         source: As for `load`.
         columns: As for `load`.
-        tolerance: Share of broken images that `load` would skip.
+        tolerance: Share of broken images, or empty texts, that `load` would skip.
         progress: Told how far it is.
-        **options: Those of the data set card.
+        **options: `load`'s `text_column` … `unescape_html`, and those of the data set card.
 
     Returns:
-        The findings; bad images never raise.
+        The findings; bad images and empty texts never raise.
 
     Raises:
         UsageError: The source is not understood.
@@ -116,21 +115,23 @@ def check(
         ['251 images of 2 classes; nothing is wrong with them.']
     """
     listing = gather(source, columns=columns, progress=progress, **options)
-    probes = probe(listing.items, progress)
+    if listing.modality == "text":
+        return check_texts(listing, tolerance, progress)
+    probes = look(listing, progress)
     thumbnails, reasons = _decode(listing, probes, progress)
     whole = [index for index in range(len(listing.items)) if index not in reasons]
     digests = [probes[index].digest for index in whole]
     groups = [[whole[member] for member in group] for group in duplicates.same(digests)]
     near = [(whole[a], whole[b]) for a, b in duplicates.near(thumbnails[whole], digests)] if whole else []
-    alike = _neighbours(groups) + near
+    alike = findings.neighbours(groups) + near
     found = Check(
         broken=[(listing.keys[index], why) for index, why in sorted(reasons.items())],
         duplicates=[[listing.keys[index] for index in group] for group in groups],
         near_duplicates=[(listing.keys[a], listing.keys[b]) for a, b in near],
-        leaks=_differing(listing, alike, listing.splits),
-        conflicts=_differing(listing, alike, listing.labels),
-        refusal=_refusal(listing, probes, reasons, tolerance),
-        **_counts(listing),
+        leaks=findings.differing(listing, alike, listing.splits),
+        conflicts=findings.differing(listing, alike, listing.labels),
+        refusal=findings.refusal(listing, probes, reasons, tolerance),
+        **findings.counts(listing, "images"),
         **_shapes(listing, [(index, probes[index]) for index in whole]),
     )
     return Check(**{**found.__dict__, "verdict": verdict(found)})
@@ -160,7 +161,9 @@ def _decode(
     return thumbnails, reasons
 
 
-def _pixels(item: Path | NDArray[np.uint8]) -> Pixels:
+def _pixels(item: Item) -> Pixels:
+    if isinstance(item, str):
+        raise DataError("a text, not an image.")
     if not isinstance(item, Path):
         return item
     with open_pillow(item.read_bytes()) as image:
@@ -169,50 +172,6 @@ def _pixels(item: Path | NDArray[np.uint8]) -> Pixels:
                 "RGB", (256, 256)
             )  # decodes at a fraction of the size, but still to the end of the file
         return from_pillow(image)
-
-
-def _neighbours(groups: list[list[int]]) -> list[tuple[int, int]]:
-    """Returns each member with the one before it: enough to show any difference inside."""
-    return [pair for group in groups for pair in pairwise(group)]
-
-
-def _differing(
-    listing: Listing, pairs: list[tuple[int, int]], words: list[str] | list[str | None] | None
-) -> list[tuple[str, str, str, str]]:
-    """Returns the pairs whose words differ."""
-    if words is None:
-        return []
-    return [
-        (listing.keys[a], words[a] or "train", listing.keys[b], words[b] or "train")
-        for a, b in sorted(pairs)
-        if (words[a] or "train") != (words[b] or "train")
-    ]
-
-
-def _refusal(listing: Listing, probes: list[Probe], reasons: dict[int, str], allowed: float) -> str | None:
-    probes = [
-        Probe(found.digest, reasons[index]) if index in reasons else found
-        for index, found in enumerate(probes)
-    ]
-    try:
-        build(listing, probes, allowed).split(seed=0)
-    except DataError as error:
-        return str(error)
-    return None
-
-
-def _counts(listing: Listing) -> dict[str, Any]:
-    found = Counter(listing.labels)
-    classes = {name: found[name] for name in listing.class_names or class_order(listing.labels)}
-    return {
-        "source": listing.source,
-        "images": len(listing.items),
-        "classes": classes,
-        "splits": dict(Counter(word or "train" for word in listing.splits or ())),
-        "tiny_classes": {name: count for name, count in classes.items() if count < TINY_CLASS},
-        "imbalance": round(max(classes.values()) / max(min(classes.values()), 1), 2),
-        "ignored": listing.ignored,
-    }
 
 
 def _shapes(listing: Listing, found: list[tuple[int, Probe]]) -> dict[str, Any]:

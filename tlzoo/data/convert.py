@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,54 @@ READ_ERRORS = (
 _SHAPES = (
     "arrays (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), uint8, uint16, bool, or floats in 0..1 or 0..255."
 )
+
+
+def read_image(
+    item: Path | str | bytes | Pixels | Image.Image | Any, decode: Callable[[bytes], Pixels] | None = None
+) -> Pixels:
+    """Reads one image, whatever it comes as.
+
+    Args:
+        item: A path, an encoded file as bytes, an array (see `from_array`), or a Pillow image.
+        decode: Decodes an encoded file, or raises `DataError`; by default Pillow does.
+
+    Returns:
+        uint8 `(h, w, 3)`, RGB, upright.
+
+    Raises:
+        DataError: It is no image, is broken, or is too large; the message names the file.
+
+    Example:
+        >>> read_image(np.zeros((2, 3), np.uint8)).shape
+        (2, 3, 3)
+    """
+    if isinstance(item, Image.Image):
+        return from_pillow(item)
+    if not isinstance(item, (str, Path, bytes, bytearray, memoryview)):
+        return from_array(item)
+    name = "the image" if not isinstance(item, (str, Path)) else f"'{item}'"
+    try:
+        content = Path(item).read_bytes() if isinstance(item, (str, Path)) else bytes(item)
+        if not content:
+            raise DataError("the file is empty")
+        return (decode or _by_pillow)(content)
+    except OSError as error:
+        raise _unreadable(name, error.strerror or reason(error)) from error
+    except DataError as error:
+        raise _unreadable(name, error.what.rstrip(".")) from None
+
+
+def _by_pillow(content: bytes) -> Pixels:
+    with open_pillow(content) as image:
+        return from_pillow(image)
+
+
+def _unreadable(name: str, why: str) -> DataError:
+    return DataError(
+        f"{name} cannot be read: {why}.",
+        allowed="whole JPEG, PNG, WebP, BMP, GIF or TIFF files.",
+        do="Replace it or leave it out; `tlzoo data check` lists every such file.",
+    )
 
 
 def open_pillow(content: bytes | Path) -> Image.Image:
@@ -160,18 +209,19 @@ def to_uint8(values: NDArray[Any]) -> Pixels:
     return values.astype(np.uint8)
 
 
-def encode_png(image: NDArray[np.uint8]) -> bytes:
+def encode_png(image: NDArray[np.uint8], level: int = 6) -> bytes:
     """Returns an RGB image as a PNG file.
 
     Args:
         image: uint8 `(h, w, 3)`.
+        level: How much time goes into making it small, 0 to 9.
 
     Example:
         >>> encode_png(np.zeros((1, 1, 3), np.uint8))[1:4]
         b'PNG'
     """
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(from_array(image))).save(buffer, "PNG")
+    Image.fromarray(np.ascontiguousarray(from_array(image))).save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()
 
 

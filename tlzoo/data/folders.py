@@ -4,41 +4,54 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tlzoo.data.listing import SUFFIXES, Listing
+from tlzoo.data.listing import SUFFIXES, TEXT_SUFFIXES, Listing
+from tlzoo.data.reading import Modality, Reading
 from tlzoo.data.splits import TRAIN, WORDS
+from tlzoo.data.texts import read_files
 from tlzoo.errors import DataError
 
 _LAYOUTS = "a folder per class (photos/cat/1.jpg), or those below train/, val/ and test/."
+_KINDS = {"image": SUFFIXES, "text": TEXT_SUFFIXES}
 
 
-def read_folder(root: Path) -> Listing:
-    """Lists the images below a folder, in an order that does not depend on the file system.
+def read_folder(root: Path, asked: Reading | None = None) -> Listing:
+    """Lists the images, or else the texts, below a folder, in an order that does not depend on the file system.
 
     Args:
         root: Holds a folder per class, or `train`, `val` … folders that do; a lone folder inside is entered.
+        asked: `modality`, and for texts their encoding and whether HTML's entities are undone.
 
     Returns:
-        Every file with an image's suffix, labelled by its class folder; the rest is in `ignored`.
+        Every file with an image's suffix, labelled by its class folder; the rest is in `ignored`. Texts are the
+        `.txt` files of folders that hold no image; they are read at once.
 
     Raises:
-        DataError: It holds no class folders, no images, or split folders beside class folders.
+        DataError: It holds no class folders, no images or texts, or split folders beside class folders.
+        UsageError: Columns are asked for, or of images what only texts have.
 
     Example:
         >>> read_folder(Path("photos")).labels[:2]  # doctest: +SKIP
         ['cat', 'cat']
     """
+    asked = asked or Reading()
+    asked.refuse(f"the folder '{root}'", "columns")
     base = _enter(root)
-    listing = Listing(name=_name(root), source=str(root))
     folders, loose = _children(base)
+    modality = asked.modality or _modality(folders)
+    if modality == "image" and folders:
+        asked.refuse_modality(f"the images in '{root}'", "image")
+        asked.refuse(f"the images in '{root}'", "encoding")
+    listing = _empty(root, modality)
     listing.ignored += [f"{path.name} (outside the class folders)" for path in loose]
     if not folders:
         raise DataError(
             f"folder '{root}' holds {_amount(loose)} and no folders.",
             allowed=_LAYOUTS,
-            do="Sort the images into a folder per class, or list them in a CSV file with columns path and label.",
+            do="Sort the images (or texts) into a folder per class, or list them in a CSV file with columns path (or "
+            "text) and label.",
         )
     if _is_split(base, folders):
         listing.splits = []
@@ -50,10 +63,12 @@ def read_folder(root: Path) -> Listing:
         _add_classes(listing, base, folders, None)
     if not listing.items:
         raise DataError(
-            f"folder '{root}' holds no images.",
-            allowed=f"{_LAYOUTS} Image files end in {' '.join(sorted(SUFFIXES))}.",
+            f"folder '{root}' holds no {modality}s.",
+            allowed=f"{_LAYOUTS} {modality.capitalize()} files end in {' '.join(sorted(_KINDS[modality]))}.",
             do="Check the path.",
         )
+    if modality == "text":
+        read_files(listing, asked)
     return listing
 
 
@@ -65,13 +80,26 @@ def visible(name: str) -> bool:
     )
 
 
-def _name(root: Path) -> str:
-    return root.resolve().name or "images"
+def _empty(root: Path, modality: Modality) -> Listing:
+    name = root.resolve().name or f"{modality}s"
+    return Listing.of_texts(name, str(root)) if modality == "text" else Listing(name=name, source=str(root))
+
+
+def _modality(folders: Sequence[Path]) -> Modality:
+    """Returns `text` for folders that hold texts and not a single image."""
+    texts = False
+    for path in (path for folder in folders for path in _files(folder)):
+        if path.suffix.lower() in SUFFIXES:
+            return "image"
+        texts = texts or path.suffix.lower() in TEXT_SUFFIXES
+    return "text" if texts else "image"
 
 
 def _amount(files: list[Path]) -> str:
-    images = sum(path.suffix.lower() in SUFFIXES for path in files)
-    return f"{images} image{'s' * (images != 1)}" if images else "nothing" if not files else "no images"
+    for noun, suffixes in _KINDS.items():
+        if count := sum(path.suffix.lower() in suffixes for path in files):
+            return f"{count} {noun}{'s' * (count != 1)}"
+    return "no images" if files else "nothing"
 
 
 def _children(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -118,8 +146,9 @@ def _add_classes(listing: Listing, base: Path, folders: list[Path], split: str |
         label = unicodedata.normalize("NFC", folder.name)
         for path in _files(folder):
             key = path.relative_to(base).as_posix()
-            if path.suffix.lower() not in SUFFIXES:
-                listing.ignored.append(f"{key} (not an image's suffix)")
+            if path.suffix.lower() not in _KINDS[listing.modality]:
+                what = "an image's" if listing.modality == "image" else "a text's"
+                listing.ignored.append(f"{key} (not {what} suffix)")
                 continue
             listing.items.append(path)
             listing.keys.append(key)

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import tensorflow as tf
 from PIL import Image
 
-from tlzoo.data.convert import MAX_PIXELS, Pixels, encode_png, from_array, from_pillow, open_pillow, reason
+from tlzoo.data import convert
+from tlzoo.data.convert import MAX_PIXELS, Pixels, encode_png, from_pillow, open_pillow
 from tlzoo.data.orientation import orientation, tiff_in_jpeg, tiff_in_png, tiff_in_webp, uint, upright
-from tlzoo.errors import DataError
 
 __all__ = ["DECODER_VERSION", "Policy", "decode", "decode_batch", "encode_png", "read_image", "resize"]
 
@@ -124,23 +124,10 @@ def read_image(item: Path | str | bytes | Pixels | Image.Image | Any) -> Pixels:
         >>> read_image(np.zeros((2, 3), np.uint8)).shape
         (2, 3, 3)
     """
-    if isinstance(item, Image.Image):
-        return from_pillow(item)
-    if not isinstance(item, (str, Path, bytes, bytearray, memoryview)):
-        return from_array(item)
-    name = "the image" if not isinstance(item, (str, Path)) else f"'{item}'"
-    try:
-        content = Path(item).read_bytes() if isinstance(item, (str, Path)) else bytes(item)
-        return _read(content)
-    except OSError as error:
-        raise _unreadable(name, error.strerror or reason(error)) from error
-    except DataError as error:
-        raise _unreadable(name, error.what.rstrip(".")) from None
+    return convert.read_image(item, _read)
 
 
 def _read(content: bytes) -> Pixels:
-    if not content:
-        raise DataError("the file is empty")
     with open_pillow(content) as image:
         if image.format in _GRAPH_FORMATS:
             try:
@@ -148,14 +135,6 @@ def _read(content: bytes) -> Pixels:
             except tf.errors.OpError:
                 pass  # Pillow knows more variants, and says better what is wrong.
         return from_pillow(image)
-
-
-def _unreadable(name: str, why: str) -> DataError:
-    return DataError(
-        f"{name} cannot be read: {why}.",
-        allowed="whole JPEG, PNG, WebP, BMP, GIF or TIFF files.",
-        do="Replace it or leave it out; `tlzoo data check` lists every such file.",
-    )
 
 
 def _bounded(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:

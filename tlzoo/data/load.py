@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from tlzoo import registry
+from tlzoo.data.columns import Columns
 from tlzoo.data.dataset import Dataset
 from tlzoo.data.folders import read_folder
 from tlzoo.data.listing import Listing, class_order
 from tlzoo.data.memory import read_memory
-from tlzoo.data.probe import Probe, probe
-from tlzoo.data.splits import TRAIN
-from tlzoo.data.tables import Columns, read_frame, read_table
-from tlzoo.errors import DataError, UsageError, unknown_name
+from tlzoo.data.parts import named_part
+from tlzoo.data.probe import Probe, look
+from tlzoo.data.reading import READING, Modality, Reading
+from tlzoo.data.refusals import ON_BROKEN, OnBroken, refuse_broken, refuse_unlearnable, tolerance
+from tlzoo.data.tables import read_frame, read_table
+from tlzoo.data.targets import VALUE, encoded, parts
+from tlzoo.errors import UsageError, unknown_name
+from tlzoo.plans import TaskName
 from tlzoo.progress import Progress
 
-OnBroken = Literal["refuse", "skip"] | float
 _SOURCES = (
-    "a folder per class, a CSV or TSV file, a DataFrame, (images, labels) arrays, a tf.data.Dataset "
-    "or a pair of them, or a data set card's name."
+    "a folder per class, a CSV, TSV, JSON or Parquet file, a DataFrame, (images, labels) arrays, (texts, labels) "
+    "lists, a tf.data.Dataset or a pair of them, or a data set card's name."
 )
 
 
@@ -32,41 +34,90 @@ def load(
     source: Any,
     *,
     name: str | None = None,
-    on_broken: OnBroken = 0.02,
+    on_broken: OnBroken = ON_BROKEN,
     columns: Columns | Mapping[str, str] | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    group_column: str | None = None,
+    modality: Modality | None = None,
+    encoding: str | None = None,
+    unescape_html: bool | None = None,
+    task: TaskName | None = None,
+    label_separator: str | None = None,
+    label_columns: Sequence[str] | str | None = None,
     progress: Progress | None = None,
     to_learn: bool = True,
     **options: Any,
 ) -> Dataset:
-    """Loads labelled images.
+    """Loads labelled images or texts.
 
     Args:
-        source: A folder per class (alone or below `train/`, `val/`, `test/`); a CSV or TSV file with columns
-            path and label (and split, group); a DataFrame like it; `(images, labels)` arrays; a
-            `tf.data.Dataset` of `(image, label)` or a tuple of them (train, validation[, test]); or the name
-            of a data set card. A path that exists wins over a card of that name.
+        source: A folder per class (alone or below `train/`, `val/`, `test/`) of images or of `.txt` files; a CSV,
+            TSV, JSON, JSON lines or Parquet file with columns path or text, and label (and split, group); a
+            DataFrame like it; `(images, labels)` arrays or `(texts, labels)` lists; a `tf.data.Dataset` of
+            `(image, label)` or `(text, label)` or a tuple of them (train, validation[, test]); or the name of a
+            data set card, or of a part of it (`elpv:mono`). A path that exists wins over a card of that name.
         name: What reports call it; by default the folder's, file's or card's name.
-        on_broken: `refuse` a source with any broken file, `skip` them all, or skip up to this share (0 to 1).
-        columns: Names of a table's columns where they are not the usual ones.
+        on_broken: `refuse` a source with any broken file or empty text, `skip` them all, or skip up to this share
+            (0 to 1).
+        columns: Names of a table's columns where they are not the usual ones, by role: `path`, `text`, `label`,
+            `split`, `group`.
+        text_column: Short for `columns={"text": ...}`; makes a table one of texts.
+        label_column: Short for `columns={"label": ...}`.
+        split_column: Short for `columns={"split": ...}`.
+        group_column: Short for `columns={"group": ...}`.
+        modality: `image` or `text`; by default what the source looks like.
+        encoding: Of tables and files of text; by default a byte order mark's, else UTF-8, else guessed and noted
+            in the data set's `notes`.
+        unescape_html: Whether `&amp;`, `&#039;` … in texts become what they stand for; by default what a card
+            says, else False.
+        task: What is to be learned: `classification` (the default; one label of several), `multilabel` (any of
+            several, perhaps none) or `regression` (a number).
+        label_separator: For `multilabel`: what stands between labels in a cell; by default `;` or `|`.
+        label_columns: For `multilabel`: names of a table's columns of zeros and ones, one per label.
         progress: Told how many files were looked at.
-        to_learn: False takes any labelled images, also of one class only, to judge a finished run by.
+        to_learn: False takes any labelled items, also of one class only, to judge a finished run by.
         **options: Those of the data set card.
 
     Returns:
-        A data set that can be learned from: 2 classes or more, 2 examples or more of each.
+        A data set that can be learned from: 2 classes or more, 2 examples or more of each; or numbers that differ.
 
     Raises:
-        UsageError: The source or an option is not understood.
+        UsageError: The source or an option is not understood, or means nothing for this source.
         DataError: The data cannot be learned from, or too much of it is broken.
 
     Example:
         >>> load("photos/").counts()  # doctest: +SKIP
         {'cat': 120, 'dog': 131}
+        >>> load("reviews.csv", text_column="review", label_column="stars").modality  # doctest: +SKIP
+        'text'
     """
-    listing = gather(source, columns=columns, progress=progress, **options)
+    source, options = named_part(source, options)
+    told = {
+        "columns": Columns.of(columns).asked() or None,
+        "text_column": text_column,
+        "label_column": label_column,
+        "split_column": split_column,
+        "group_column": group_column,
+        "modality": modality,
+        "encoding": encoding,
+        "unescape_html": unescape_html,
+        "task": None if task == "classification" else task,
+        "label_separator": label_separator,
+        "label_columns": label_columns
+        if label_columns is None or isinstance(label_columns, str)
+        else [*label_columns],
+        **options,
+    }
+    told = {key: value for key, value in told.items() if value is not None}
+    listing = gather(source, progress=progress, **told)
     if name:
         listing.name = name
-    return build(listing, probe(listing.items, progress), tolerance(on_broken), to_learn=to_learn)
+    dataset = build(listing, look(listing, progress), tolerance(on_broken), to_learn=to_learn)
+    # What changes nothing is not told, so that runs remember no more than they need.
+    again = told if on_broken == ON_BROKEN else {"on_broken": on_broken, **told}
+    return replace(dataset, options=again)
 
 
 def gather(
@@ -76,21 +127,42 @@ def gather(
     progress: Progress | None = None,
     **options: Any,
 ) -> Listing:
-    """Lists what a source holds, without judging it; arguments as for `load`."""
+    """Lists what a source holds, without judging it.
+
+    Args:
+        source: As for `load`.
+        columns: As for `load`.
+        progress: Told how far fetching is.
+        **options: `load`'s `text_column` … `label_columns`, and those of the data set card.
+
+    Raises:
+        UsageError: The source or an option is not understood, or means nothing for this source.
+        DataError: The source does not hold together.
+    """
+    source, options = named_part(source, options)
+    asked = Reading.of(columns, **{key: value for key, value in options.items() if key in READING})
+    options = {key: value for key, value in options.items() if key not in READING}
+    listing = _gathered(source, asked, progress, options)
+    listing.task = asked.kind.task
+    return listing
+
+
+def _gathered(source: Any, asked: Reading, progress: Progress | None, options: dict[str, Any]) -> Listing:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
+        if not path.exists() or path.is_dir():
+            asked.refuse(f"'{source}', which is no table", "label_columns")
         if not path.exists():
-            return _from_card(str(source), progress, options)
+            return _from_card(str(source), asked, progress, options)
         _refuse_options(options)
-        if path.is_dir():
-            return read_folder(path)
-        return read_table(path, Columns.of(columns))
+        return read_folder(path, asked) if path.is_dir() else read_table(path, asked)
     _refuse_options(options)
     if hasattr(source, "columns") and hasattr(source, "to_dict"):
-        return read_frame(source, Columns.of(columns))
-    listing = read_memory(source)
+        return read_frame(source, asked)
+    listing = read_memory(source, asked)
     if listing is None:
         raise UsageError(f"no data set can be made of a {type(source).__name__}.", allowed=_SOURCES)
+    asked.refuse("data in memory", "columns", "encoding", "label_columns")
     return listing
 
 
@@ -101,23 +173,22 @@ def build(listing: Listing, probes: list[Probe], allowed: float, *, to_learn: bo
         listing: What the source holds.
         probes: A look at each item.
         allowed: Largest share of broken items that is skipped.
-        to_learn: Whether a classifier must be learnable from it.
+        to_learn: Whether something must be learnable from it.
 
     Raises:
         DataError: More are broken, or what is left cannot be learned from.
     """
     broken = {index: found.reason for index, found in enumerate(probes) if found.reason}
     skipped = tuple((listing.keys[index], why) for index, why in broken.items())
-    refuse_broken(skipped, len(listing.items), allowed)
-    classes = listing.class_names or class_order(listing.labels)
+    refuse_broken(skipped, len(listing.items), allowed, noun=f"{listing.modality}s")
+    classes = _outputs(listing)
     whole = [index for index in range(len(listing.items)) if index not in broken]
     kept = replace(listing)
     kept.keep(whole)
-    number = {label: index for index, label in enumerate(classes)}
     dataset = Dataset(
         name=listing.name,
         items=tuple(kept.items),
-        labels=np.array([number[label] for label in kept.labels], np.int64),
+        labels=encoded(listing.task, kept.labels, kept.keys, classes, listing.source),
         class_names=tuple(classes),
         keys=tuple(kept.keys),
         digests=tuple(probes[index].digest for index in whole),
@@ -129,84 +200,39 @@ def build(listing: Listing, probes: list[Probe], allowed: float, *, to_learn: bo
         test_fraction=listing.test_fraction,
         symmetry=listing.symmetry,
         tolerance=allowed,
+        modality=listing.modality,
+        notes=tuple(listing.notes),
+        task=listing.task,
     )
     refuse_unlearnable(dataset, to_learn=to_learn)
     return dataset
 
 
-def tolerance(on_broken: OnBroken) -> float:
-    """Returns the share of broken items that `on_broken` lets pass: 0 to 1."""
-    if on_broken in ("refuse", "skip"):
-        return 0.0 if on_broken == "refuse" else 1.0
-    if isinstance(on_broken, (int, float)) and 0 <= on_broken <= 1:
-        return float(on_broken)
-    raise UsageError(f"on_broken={on_broken!r}.", allowed="'refuse', 'skip' or a share from 0 to 1.")
+def _outputs(listing: Listing) -> tuple[str, ...]:
+    """Returns what the outputs of a model are called: classes, labels, or the one number."""
+    if listing.task == "regression":
+        return (VALUE,)
+    words = listing.labels
+    if listing.task == "multilabel":
+        words = [name for word in words for name in parts(word)]
+        if listing.class_names and not set(words) <= set(listing.class_names):
+            return class_order(words)  # a card's classes are not those that stand in several labels
+    return tuple(listing.class_names or class_order(words))
 
 
-def refuse_broken(broken: tuple[tuple[str, str], ...], total: int, allowed: float) -> None:
-    """Raises `DataError`, naming the first ones, if more than the `allowed` share of `total` is broken."""
-    if len(broken) <= allowed * total:
-        return
-    shown = "; ".join(f"'{key}': {why}" for key, why in broken[:3])
-    more = f"; and {len(broken) - 3} more" if len(broken) > 3 else ""
-    raise DataError(
-        f"{len(broken)} of {total} images cannot be read ({shown}{more}).",
-        allowed=f"at most {allowed:.1%} of them." if allowed else "none of them.",
-        do="Replace or remove them (`tlzoo data check` lists them all), or load with on_broken='skip'.",
-    )
-
-
-def refuse_unlearnable(dataset: Dataset, *, to_learn: bool = True) -> None:
-    """Raises `DataError` for data from which no classifier can be learned and judged."""
-    counts = dataset.counts()
-    present = [label for label, count in counts.items() if count]
-    if not present:
-        raise DataError(
-            f"'{dataset.source}' holds no images.", allowed="2 classes or more.", do="Check the path."
-        )
-    if not to_learn:
-        return
-    if len(present) == 1:
-        raise DataError(
-            f"'{dataset.source}' has one class only, '{present[0]}'.",
-            allowed="2 classes or more.",
-            do="Add a folder (or rows) with images of something else.",
-        )
-    small = [f"'{label}' ({count})" for label, count in counts.items() if count < 2]
-    if small:
-        raise DataError(
-            f"too few examples of {', '.join(small[:5])}.",
-            allowed="2 or more of each class (one to learn from, one to be judged by); 3 to tune as well.",
-            do="Add images of it, or leave the class out.",
-        )
-    _refuse_test_only(dataset)
-
-
-def _refuse_test_only(dataset: Dataset) -> None:
-    if dataset.given_split is None:
-        return
-    learned = {
-        label
-        for label, word in zip(dataset.labels, dataset.given_split, strict=True)
-        if word in (None, TRAIN)
-    }
-    unseen = [name for label, name in enumerate(dataset.class_names) if label not in learned]
-    if unseen:
-        raise DataError(
-            f"{', '.join(map(repr, unseen[:5]))}: in the test or validation set only.",
-            allowed="classes that have training examples.",
-            do="Add training examples, or take the class out of the test set.",
-        )
-
-
-def _from_card(name: str, progress: Progress | None, options: dict[str, Any]) -> Listing:
+def _from_card(name: str, asked: Reading, progress: Progress | None, options: dict[str, Any]) -> Listing:
     known = registry.datasets()
     if name not in known:
         error = unknown_name("data set or path", name, known.names)
         raise UsageError(error.what, allowed=f"a path that exists, or one of {error.allowed}", do=error.do)
     from tlzoo.data.readers import read_card_data
 
-    return read_card_data(known.get(name), options, progress)
+    card = known.get(name)
+    asked.refuse(f"the data set {name}", "columns", "encoding")
+    asked.refuse_modality(f"the data set {name}", card.modality)
+    if asked.unescape_html is not None:
+        options = {**options, "unescape_html": asked.unescape_html}
+    return read_card_data(card, options, progress)
 
 
 def _refuse_options(options: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tlzoo import paths
 from tlzoo.data.dataset import Dataset, Item
 from tlzoo.data.images import DECODER_VERSION, Policy
-from tlzoo.data.load import refuse_broken
+from tlzoo.data.refusals import refuse_broken
 from tlzoo.data.stream import stream
 from tlzoo.errors import DataError
 from tlzoo.progress import Progress

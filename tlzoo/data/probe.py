@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tlzoo.data.convert import open_pillow, reason
 from tlzoo.data.fingerprint import array_digest
+from tlzoo.data.listing import Listing
 from tlzoo.errors import DataError
 from tlzoo.progress import Progress
 
@@ -37,6 +38,24 @@ class Probe:
     height: int = 0
     mode: str = ""
     format: str = ""
+
+
+def look(listing: Listing, progress: Progress | None = None) -> list[Probe]:
+    """Looks at every item of a listing; what the listing knows to be broken is not looked at again.
+
+    Args:
+        listing: Images or texts.
+        progress: Told how far it is.
+
+    Returns:
+        One `Probe` per item, in order.
+    """
+    if listing.modality == "image":
+        return probe([item for item in listing.items if not isinstance(item, str)], progress)
+    digests = [hashlib.sha256(str(item).encode()).hexdigest() for item in listing.items]
+    if progress:
+        progress(len(digests), len(digests), "reading texts")
+    return [Probe(digest, listing.broken.get(key)) for key, digest in zip(listing.keys, digests, strict=True)]
 
 
 def probe(items: Sequence[Path | NDArray[np.uint8]], progress: Progress | None = None) -> list[Probe]:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from tlzoo.cards import DatasetCard
 from tlzoo.data.listing import Listing
+from tlzoo.data.reviews import read_drug_reviews
 from tlzoo.errors import CardError, DataError, UsageError, unknown_name
 from tlzoo.progress import Progress
 
@@ -39,6 +41,7 @@ def read_card_data(card: DatasetCard, options: dict[str, Any], progress: Progres
     for option in options:
         if option not in card.options:
             raise unknown_name(f"option of data set {card.name}", option, card.options)
+    options = {name: _like(value, card.options[name], name) for name, value in options.items()}
     if card.reader not in READERS:
         raise CardError(
             f"card '{card.name}' names reader '{card.reader}'.",
@@ -47,9 +50,27 @@ def read_card_data(card: DatasetCard, options: dict[str, Any], progress: Progres
         )
     listing = READERS[card.reader](_fetch(card, progress), **{**card.options, **options})
     listing.name = listing.source = card.name  # what `load` takes to give the same again
-    listing.class_names, listing.test_fraction = card.classes, card.test_fraction
-    listing.symmetry = card.symmetry
+    listing.class_names = listing.class_names or card.classes  # a reader's own, where an option changes them
+    listing.test_fraction, listing.symmetry = card.test_fraction, card.symmetry
+    if unknown := sorted(set(listing.labels) - set(listing.class_names)):
+        raise CardError(
+            f"data set {card.name} holds {', '.join(map(repr, unknown[:5]))}.",
+            allowed=f"its card's classes: {', '.join(listing.class_names)}.",
+            do="Correct the card or its reader.",
+        )
     return listing
+
+
+def _like(value: Any, default: Any, name: str) -> Any:
+    """Reads an option that was typed on the command line as the type of its default."""
+    if not isinstance(value, str) or isinstance(default, str):
+        return value
+    try:
+        return TypeAdapter(type(default)).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(
+            f"{name}='{value}'.", allowed=f"a value like the default, {default!r}.", do="Change the value."
+        ) from error
 
 
 def _fetch(card: DatasetCard, progress: Progress | None) -> Path | str:
@@ -95,5 +116,5 @@ def read_digits(_: str) -> Listing:
     return Listing("digits", "sklearn", items, [f"array:{index}" for index in range(len(items))], labels)
 
 
-READERS: dict[str, Reader] = {"elpv": read_elpv, "digits": read_digits}
+READERS: dict[str, Reader] = {"elpv": read_elpv, "digits": read_digits, "drug_reviews": read_drug_reviews}
 """Readers by the name that cards use."""

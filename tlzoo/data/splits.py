@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tlzoo.data.carve import carve
 from tlzoo.errors import DataError, UsageError
+from tlzoo.plans import TaskName
 
 Indices = NDArray[np.int64]
 
@@ -61,18 +62,18 @@ class Material:
     """What a split is made from.
 
     Attributes:
-        labels: int64 `(n,)`.
+        labels: int64 `(n,)`: classes, or whatever is to be spread evenly.
         keys: What tells items apart whatever their order: hashes of their contents.
         groups: Items of one group never straddle splits; None where every item stands for itself.
         given: The authors' split of each item; None where there is none.
-        class_names: For errors, in label order.
+        class_names: For errors, in label order; None where labels are no classes, so that training may miss one.
     """
 
     labels: Indices
     keys: Sequence[str]
     groups: Sequence[str] | None = None
     given: Sequence[str | None] | None = None
-    class_names: Sequence[str] = ()
+    class_names: Sequence[str] | None = ()
 
 
 def split(material: Material, *, seed: int, validation: float = 0.15, test: float = 0.2) -> Splits:
@@ -168,7 +169,32 @@ def _refuse_straddling(material: Material, assigned: Indices) -> None:
             )
 
 
+def refuse_useless(task: TaskName, labels: NDArray, names: Sequence[str]) -> None:
+    """Raises `DataError` for training labels that teach nothing: a constant number, a label that is never right.
+
+    Args:
+        task: What is learned; classes are looked after by `split` itself.
+        labels: Of the training split.
+        names: In label order.
+    """
+    if task == "regression" and np.ptp(labels) == 0:
+        raise DataError(
+            f"every training example has the value {labels[0]:g}.",
+            allowed="numbers that differ.",
+            do="Give other training examples, or drop the split column.",
+        )
+    if task == "multilabel" and (labels.sum(axis=0) == 0).any():
+        missing = [names[at] for at in np.flatnonzero(labels.sum(axis=0) == 0).tolist()]
+        raise DataError(
+            f"no training example has {', '.join(map(repr, missing[:5]))}.",
+            allowed="every label is right for some training examples.",
+            do="Add some, leave the label out, or try another --seed.",
+        )
+
+
 def _refuse_unseen(material: Material, splits: Splits) -> None:
+    if material.class_names is None:
+        return
     seen = set(material.labels[splits.train])
     missing = sorted(set(material.labels) - seen)
     if missing:

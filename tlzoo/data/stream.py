@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tlzoo.data.dataset import Dataset, Item
 from tlzoo.data.images import Policy, decode, read_image, resize
-from tlzoo.data.load import refuse_broken
+from tlzoo.data.refusals import refuse_broken
 from tlzoo.errors import DataError
 
 
@@ -109,6 +109,8 @@ def stream_pixels(
 
 def _load(item: Item, size: tuple[int, int], policy: Policy) -> NDArray[np.uint8] | str:
     """Returns one image's pixels, or why there are none."""
+    if isinstance(item, str):
+        return "a text, not an image"
     if not isinstance(item, Path):
         return _resize(item, size, policy)
     try:

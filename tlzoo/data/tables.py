@@ -1,65 +1,36 @@
-"""CSV and TSV files, and DataFrames: one row per image."""
+"""Tables, and DataFrames: one row per image, or per text."""
 
 from __future__ import annotations
 
-import csv
-import io
-import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tlzoo.data import cells
+from tlzoo.data.columns import USUAL, Columns, find, pick
+from tlzoo.data.label_columns import joined
 from tlzoo.data.listing import Listing
-from tlzoo.data.splits import WORDS
-from tlzoo.errors import DataError, unknown_name
+from tlzoo.data.reading import Modality, Reading
+from tlzoo.data.rows import Table, frame_rows, read_rows
+from tlzoo.data.texts import list_texts, note_encodings
+from tlzoo.errors import DataError, UsageError
 
-_USUAL = {
-    "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img"),
-    "label": ("label", "class", "class_name", "category", "target", "y"),
-    "split": ("split", "subset", "partition", "set"),
-    "group": ("group", "group_id", "patient", "patient_id", "subject", "subject_id"),
-}
-_DELIMITERS = (",", ";", "\t", "|")
+__all__ = ["Columns", "read_frame", "read_table"]
 
-
-@dataclass(frozen=True)
-class Columns:
-    """Names of a table's columns; None looks for the usual ones, in any case.
-
-    Attributes:
-        path: Of the image, relative to the table's folder, or absolute.
-        label: Its class.
-        split: `train`, `val` or `test` (and their other usual spellings); may be missing.
-        group: What must not straddle splits: a patient, a scene, a serial number; may be missing.
-    """
-
-    path: str | None = None
-    label: str | None = None
-    split: str | None = None
-    group: str | None = None
-
-    @classmethod
-    def of(cls, value: Columns | Mapping[str, str] | None) -> Columns:
-        """Returns `value` as columns; a misspelt key of a mapping is an error with a suggestion."""
-        if isinstance(value, Columns):
-            return value
-        known = [field.name for field in fields(cls)]
-        for key in value or {}:
-            if key not in known:
-                raise unknown_name("column role", key, known)
-        return cls(**dict(value or {}))
+_LOOKED_AT = 20
+"""Rows whose files are looked for where a table could be one of images or of texts."""
 
 
-def read_table(path: Path, columns: Columns | None = None) -> Listing:
-    """Lists the images of a CSV or TSV file.
+def read_table(path: Path, reading: Reading | Columns | None = None) -> Listing:
+    """Lists the images or the texts of a CSV, TSV, JSON, JSON lines or Parquet file.
 
-    UTF-8 (with or without a mark), UTF-16 and Windows-1252; commas, semicolons, tabs or bars; a file without
+    Any encoding (detected unless named); CSV with commas, semicolons, tabs or bars; a CSV file of images without
     header is read as path, label[, split[, group]].
 
     Args:
         path: The table; image paths in it are relative to its folder.
-        columns: Names of its columns where they are not the usual ones.
+        reading: What was asked for, or only the names of its columns.
 
     Raises:
         DataError: A column is missing (the error lists those seen), or a row has no path, label or known split.
@@ -68,126 +39,140 @@ def read_table(path: Path, columns: Columns | None = None) -> Listing:
         >>> read_table(Path("photos.csv")).labels[:2]  # doctest: +SKIP
         ['cat', 'dog']
     """
-    columns = columns or Columns()
-    try:
-        text = _text(path.read_bytes())
-        rows = [row for row in _rows(text, path.suffix.lower()) if any(cell.strip() for cell in row)]
-    except (OSError, csv.Error) as error:
-        raise DataError(f"'{path}' cannot be read: {error}.", allowed="a CSV or TSV file.") from error
-    if not rows:
-        raise DataError(f"'{path}' is empty.", allowed="a header and a row per image.", do="Fill it.")
-    header = [cell.strip() for cell in rows[0]]
-    if _headless(header, columns, path.parent):
-        header, numbered = ["path", "label", "split", "group"][: len(header)], list(enumerate(rows, 1))
-    else:
-        numbered = list(enumerate(rows[1:], 2))
-    picked = _pick(header, columns, f"'{path}'")
-    records = [
-        ({role: row[at].strip() if at < len(row) else "" for role, at in picked.items()}, f"row {number}")
-        for number, row in numbered
-    ]
-    return _listing(records, path.stem, str(path), path.parent)
+    asked = _reading(reading)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        asked.refuse("a Parquet file", "encoding")
+    table = read_rows(path, asked.encoding)
+    if not table.header and table.rows:
+        table = _with_header(table, asked)
+    return _listing(table, asked)
 
 
-def read_frame(frame: Any, columns: Columns | None = None) -> Listing:
-    """Lists the images of a pandas (or like) DataFrame; relative paths start at the working directory.
+def read_frame(frame: Any, reading: Reading | Columns | None = None) -> Listing:
+    """Lists the images or texts of a pandas (or like) DataFrame; relative paths start at the working directory.
 
     Args:
-        frame: Has `.columns` and gives a column by `frame[name]`.
-        columns: As for `read_table`.
+        frame: Has `.columns` and gives a column by `.iloc` or by `frame[name]`.
+        reading: As for `read_table`.
 
     Raises:
         DataError: As for `read_table`.
     """
-    header = [str(name) for name in frame.columns]
-    names = list(frame.columns)
-    picked = _pick(header, columns or Columns(), "the DataFrame")
-    data = {role: [_cell(value) for value in frame[names[at]]] for role, at in picked.items()}
-    count = len(data["path"])
-    records = [({role: data[role][row] for role in data}, f"row {row}") for row in range(count)]
-    return _listing(records, "frame", "a DataFrame", Path.cwd())
+    asked = _reading(reading)
+    asked.refuse("a DataFrame", "encoding")
+    return _listing(frame_rows(frame), asked)
 
 
-def _cell(value: Any) -> str:
-    if value is None or value != value:  # NaN differs from itself
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # pandas turns whole numbers to floats where a cell is missing
-    return str(value).strip()
+def _reading(value: Reading | Columns | None) -> Reading:
+    return value if isinstance(value, Reading) else Reading(value or Columns())
 
 
-def _text(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+def _with_header(table: Table, asked: Reading) -> Table:
+    """Takes a CSV file's first row for its header, unless it is an image and its label already."""
+    first = tuple(cell.strip() for cell in table.rows[0])
+    if _headless(first, asked, table.folder):
+        return replace(table, header=("path", "label", "split", "group")[: len(first)])
+    return replace(table, header=first, rows=table.rows[1:], numbers=table.numbers[1:])
 
 
-def _rows(text: str, suffix: str) -> list[list[str]]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    counts = {delimiter: len(next(csv.reader([first], delimiter=delimiter))) for delimiter in _DELIMITERS}
-    best = max(_DELIMITERS, key=lambda delimiter: (counts[delimiter], delimiter == "\t" and suffix == ".tsv"))
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=best))
-
-
-def _headless(header: Sequence[str], columns: Columns, folder: Path) -> bool:
+def _headless(header: Sequence[str], asked: Reading, folder: Path) -> bool:
     words = {cell.lower() for cell in header}
-    usual = {word for role in ("path", "label") for word in _USUAL[role]}
-    named = {name for name in (columns.path, columns.label, columns.split, columns.group) if name}
-    if words & usual or named or len(header) < 2 or not header[0]:
+    usual = {word for role in ("path", "label") for word in USUAL[role]}
+    if words & usual or asked.columns.asked() or asked.modality == "text" or len(header) < 2 or not header[0]:
         return False
-    return "\0" not in header[0] and (folder / header[0]).is_file()
+    return _is_file(folder, header[0])
 
 
-def _pick(header: Sequence[str], columns: Columns, where: str) -> dict[str, int]:
-    picked: dict[str, int] = {}
-    for role, usual in _USUAL.items():
-        asked = getattr(columns, role)
-        lower = [name.strip().lower() for name in header]
-        wanted = [asked] if asked else usual
-        at = [list(header).index(name) for name in wanted if name in header]
-        at = at or [lower.index(name.lower()) for name in wanted if name.lower() in lower]
-        if at:
-            picked[role] = at[0]
-        elif asked or role in ("path", "label"):
-            raise DataError(
-                f"{where} has no column '{asked or role}'; it has {', '.join(map(repr, header[:20]))}.",
-                allowed="columns path and label, and if you like split and group.",
-                do=f"Rename a column, or say which one it is: columns={{'{role}': '{header[0]}'}}.",
-            )
-    return picked
+def _is_file(folder: Path, name: str) -> bool:
+    try:
+        return bool(name) and "\0" not in name and (folder / name.replace("\\", "/")).is_file()
+    except (OSError, ValueError):  # a text, longer than any file's name
+        return False
 
 
-def _listing(records: list[tuple[dict[str, str], str]], name: str, source: str, folder: Path) -> Listing:
-    listing = Listing(name=name, source=source)
-    has = records[0][0].keys() if records else ()
-    listing.splits = [] if "split" in has else None
-    listing.groups = [] if "group" in has else None
+def _listing(table: Table, asked: Reading) -> Listing:
+    names = asked.label_columns
+    if names:
+        table, asked = joined(table, asked)
+    if _modality(table, asked) == "text":
+        listing = list_texts(table, asked)
+    else:
+        asked.refuse_modality(f"{table.where}, a table of images", "image")
+        listing = _list_images(table, asked)
+    if table.encoding:
+        note_encodings(listing, {table.encoding: 1}, detected=asked.encoding is None)
+    listing.class_names = names
+    return listing
+
+
+def _modality(table: Table, asked: Reading) -> Modality:
+    """Says whether rows are images or texts: as asked, by the columns there are, by the files there are."""
+    named = asked.columns
+    if named.path and named.text:
+        raise UsageError(
+            f"the path column '{named.path}' and the text column '{named.text}'.",
+            allowed="images, which have a path, or texts.",
+            do="Name one of them.",
+        )
+    if asked.modality:
+        return asked.modality
+    if named.path or named.text:
+        return "image" if named.path else "text"
+    path, text = (find(table.header, named, role) for role in ("path", "text"))
+    if path is None or text is None:
+        return "image" if text is None else "text"
+    paths = [cells.plain(row[path]) for row in table.rows[:_LOOKED_AT] if path < len(row)]
+    if any(_is_file(table.folder, name) for name in paths):
+        return "image"
+    raise DataError(
+        f"{table.where} has the column '{table.header[path]}', which could be of images, and '{table.header[text]}', "
+        f"which could be texts; no image '{paths[0] if paths else ''}' exists.",
+        allowed="one or the other.",
+        do=f"Say which: modality='text' (text_column='{table.header[text]}') or modality='image'.",
+    )
+
+
+def _list_images(table: Table, asked: Reading) -> Listing:
+    picked = pick(table.header, asked.columns, table.where)
+    listing = Listing(name=table.name, source=table.source)
+    listing.splits = [] if "split" in picked else None
+    listing.groups = [] if "group" in picked else None
     seen: dict[str, tuple[str, str]] = {}
-    for cells, row in records:
-        key, label = cells["path"].replace("\\", "/"), unicodedata.normalize("NFC", cells["label"])
-        if not key or not label or "\0" in key:
-            lacks = "label" if key else "path"
-            raise DataError(
-                f"{source}, {row}: no {lacks}.", allowed="a path and a label in every row.", do="Fill it in."
-            )
+    for row, found in _cells(table, picked, lists=asked.task == "multilabel"):
+        where = f"{table.source}, {row}"
+        key = found["path"].replace("\\", "/")
+        need = "a path and a label in every row."
+        if not key or "\0" in key:
+            raise DataError(f"{where}: no path.", allowed=need, do="Fill it in.")
+        label = asked.kind.read(found["label"], where, need)
         if key in seen:
-            _refuse_conflict(key, seen[key], (label, row), source)
+            _refuse_conflict(key, seen[key], (label, row), table.source)
             listing.ignored.append(f"{key} ({row} repeats {seen[key][1]})")
             continue
         seen[key] = (label, row)
-        listing.items.append(folder / key)
+        listing.items.append(table.folder / cells.encodable(key, where, "path"))
         listing.keys.append(key)
         listing.labels.append(label)
         if listing.splits is not None:
-            listing.splits.append(_split_word(cells["split"], source, row))
+            listing.splits.append(cells.split_word(found["split"], where))
         if listing.groups is not None:
-            listing.groups.append(cells["group"] or f"(alone) {key}")
+            listing.groups.append(found["group"] or f"(alone) {key}")
     if not listing.items:
-        raise DataError(f"{source} has a header and no rows.", allowed="a row per image.", do="Fill it.")
+        raise DataError(
+            f"{table.source} has a header and no rows.", allowed="a row per image.", do="Fill it."
+        )
     return listing
+
+
+def _cells(table: Table, picked: dict[str, int], *, lists: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the words of each row; a list of labels stays one where there may be several."""
+    for number, row in zip(table.numbers, table.rows, strict=True):
+        found: dict[str, Any] = {
+            role: cells.plain(row[at]) if at < len(row) else "" for role, at in picked.items()
+        }
+        if lists and isinstance(row[picked["label"]] if picked["label"] < len(row) else "", list):
+            found["label"] = row[picked["label"]]
+        yield f"row {number}", found
 
 
 def _refuse_conflict(key: str, before: tuple[str, str], now: tuple[str, str], source: str) -> None:
@@ -197,15 +182,3 @@ def _refuse_conflict(key: str, before: tuple[str, str], now: tuple[str, str], so
             allowed="one label per image.",
             do="Correct one of the rows.",
         )
-
-
-def _split_word(word: str, source: str, row: str) -> str | None:
-    if not word:
-        return None
-    if word.lower() not in WORDS:
-        raise DataError(
-            f"{source}, {row}: split '{word}'.",
-            allowed=f"{', '.join(WORDS)}, or nothing.",
-            do="Correct it, or name another column as the split.",
-        )
-    return WORDS[word.lower()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,18 +27,18 @@ def _grave(found: Check) -> list[str]:
     if found.broken:
         key, why = found.broken[0]
         lines.append(
-            f"{_many(found.broken, 'image')} cannot be decoded, such as '{key}': {why}. Replace or remove."
+            f"{many(found.broken, 'image')} cannot be decoded, such as '{key}': {why}. Replace or remove."
         )
     if found.leaks:
         a, here, b, there = found.leaks[0]
         lines.append(
-            f"{_many(found.leaks, 'pair')} of the same image in different splits, such as '{a}' ({here}) and "
+            f"{many(found.leaks, 'pair')} of the same image in different splits, such as '{a}' ({here}) and "
             f"'{b}' ({there}): the test score would flatter. Remove one of each."
         )
     if found.conflicts:
         a, one, b, other = found.conflicts[0]
         lines.append(
-            f"{_many(found.conflicts, 'pair')} of the same image with different labels, such as '{a}' ({one}) "
+            f"{many(found.conflicts, 'pair')} of the same image with different labels, such as '{a}' ({one}) "
             f"and '{b}' ({other}). Decide which is right."
         )
     return lines
@@ -51,30 +52,45 @@ def _worth_knowing(found: Check) -> list[str]:
     if found.near_duplicates:
         a, b = found.near_duplicates[0]
         lines.append(
-            f"{_many(found.near_duplicates, 'pair')} of images that look the same, such as '{a}' and '{b}'. If they "
+            f"{many(found.near_duplicates, 'pair')} of images that look the same, such as '{a}' and '{b}'. If they "
             "show the same thing, give them one group so that splits keep them together."
         )
-    if found.tiny_classes:
-        names = ", ".join(f"'{name}' ({count})" for name, count in list(found.tiny_classes.items())[:5])
-        lines.append(f"Few examples of {names}: their scores will be uncertain.")
-    if found.imbalance >= 3:
-        largest = max(found.classes, key=lambda name: found.classes[name])
-        share = found.classes[largest] / max(found.images, 1)
-        lines.append(
-            f"The largest class is {found.imbalance:g} times the smallest; always answering '{largest}' is right "
-            f"{share:.1%} of the time. Judge by balanced accuracy, and consider class weights."
-        )
+    lines += balance(found.classes, found.tiny_classes, found.imbalance, found.images)
     if found.small:
-        lines.append(f"{_many(found.small, 'image')} under 32 pixels on a side, such as '{found.small[0]}'.")
+        lines.append(f"{many(found.small, 'image')} under 32 pixels on a side, such as '{found.small[0]}'.")
     if found.long:
         lines.append(
-            f"{_many(found.long, 'image')} more than 4 times longer than wide, such as '{found.long[0]}'. "
+            f"{many(found.long, 'image')} more than 4 times longer than wide, such as '{found.long[0]}'. "
             "Consider resize 'pad' or 'crop'."
         )
     if found.ignored:
-        lines.append(f"{_many(found.ignored, 'file')} ignored, such as {found.ignored[0]}.")
+        lines.append(f"{many(found.ignored, 'file')} ignored, such as {found.ignored[0]}.")
     return lines
 
 
-def _many(values: list, noun: str) -> str:
+def balance(classes: Mapping[str, int], tiny: Mapping[str, int], imbalance: float, total: int) -> list[str]:
+    """Returns lines about small classes, and about classes of very different size.
+
+    Args:
+        classes: Number of items by class.
+        tiny: The same, of tiny classes only.
+        imbalance: Items of the largest class per item of the smallest.
+        total: Number of items.
+    """
+    lines = []
+    if tiny:
+        names = ", ".join(f"'{name}' ({count})" for name, count in list(tiny.items())[:5])
+        lines.append(f"Few examples of {names}: their scores will be uncertain.")
+    if imbalance >= 3:
+        largest = max(classes, key=lambda name: classes[name])
+        share = classes[largest] / max(total, 1)
+        lines.append(
+            f"The largest class is {imbalance:g} times the smallest; always answering '{largest}' is right "
+            f"{share:.1%} of the time. Judge by balanced accuracy, and consider class weights."
+        )
+    return lines
+
+
+def many(values: Sized, noun: str) -> str:
+    """Returns a number and its noun: `1 pair`, `2,000 pairs`."""
     return f"{len(values):,} {noun}{'s' * (len(values) != 1)}"
