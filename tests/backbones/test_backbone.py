@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from tlzoo.backbones.load import load_backbone
+from tlzoo.backbones.stages import Stage
 from tlzoo.errors import UnknownNameError, UsageError
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -42,6 +45,16 @@ def test_frozen_batchnorm_does_not_train_in_trained_stages(backbone):
     assert len(backbone.batchnorms()) == 3
     assert not any(layer.trainable for layer in backbone.batchnorms())
     assert trainable(backbone) == {"stem", "block", "top"}
+
+
+def test_statistics_inside_a_composite_layer_can_be_frozen_and_trained_again(backbone):
+    inner = keras.layers.BatchNormalization()
+    outer = keras.Sequential([inner], name="outer")
+    block = replace(backbone, network=outer, stages=(Stage("all", (outer,)),))
+    block.train(["all"], batchnorm="frozen")
+    assert (outer.trainable, inner.trainable) == (True, False)
+    block.train(["all"], batchnorm="train")
+    assert (outer.trainable, inner.trainable) == (True, True)
 
 
 def test_a_stage_that_is_not_there(backbone):

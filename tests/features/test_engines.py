@@ -75,4 +75,29 @@ def test_a_network_that_cannot_be_converted_falls_back_and_says_why(backbone, mo
 
 def test_other_weights_are_measured_anew(backbone):
     other = load_backbone("tiny", pretrained=False, seed=9)
-    assert engines._key(other) != engines._key(backbone)
+    assert engines.machine_key(other) != engines.machine_key(backbone)
+
+
+def test_the_file_at_hand_is_used_again_until_weights_change(tiny, monkeypatch):
+    backbone = load_backbone(tiny)
+    choose_engine(backbone, "litert")
+    made = []
+    convert = engines.convert
+    monkeypatch.setattr(engines, "convert", lambda one: made.append(one) or convert(one))
+    at_hand = engines.network_file(backbone)
+    assert made == []
+    kernel = next(weight for weight in backbone.model.weights if weight.path.endswith("kernel"))
+    kernel.assign(kernel * 2)
+    assert engines.network_file(backbone) != at_hand
+    assert made == [backbone]
+
+
+def test_a_network_that_cannot_be_converted_has_no_file(tiny, monkeypatch, caplog):
+    def refuse(_):
+        raise ValueError("no such op\nat great length")
+
+    backbone = load_backbone(tiny, pretrained=False, seed=3)
+    monkeypatch.setattr(engines, "convert", refuse)
+    with caplog.at_level("INFO", logger="tlzoo"):
+        assert engines.network_file(backbone) is None
+    assert caplog.messages == ["tiny stays a graph: no such op"]

@@ -1,19 +1,25 @@
-"""The backbone: a pretrained network that takes plain pixels and is frozen by stages."""
+"""The backbone: a pretrained network that takes plain pixels, or tokens, and is frozen by stages."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import keras
 
 from tlzoo.backbones import keras_private
+from tlzoo.backbones.encoder import Encoder
+from tlzoo.backbones.pooling import pool_map
 from tlzoo.backbones.preprocessing import Preprocess
 from tlzoo.backbones.stages import Stage, resolve_stages
+from tlzoo.backbones.texts import build_encoder, build_text_model
 from tlzoo.backbones.weights import weights_digest
 from tlzoo.cards import BackboneCard
 from tlzoo.errors import UsageError, unknown_name
+from tlzoo.plans import LongText
+from tlzoo.sources.hub_parts import HubStatistics
 from tlzoo.sources.networks import load_network
 
 
@@ -23,11 +29,13 @@ class Backbone:
 
     Attributes:
         card: What is known about it.
-        model: Keras model from float32 pixels (b, h, w, 3) in 0..255 to float32 features (b, d).
+        model: Keras model from float32 pixels (b, h, w, 3) in 0..255, tokens int32 (b, t), or strings (b,), to
+            float32 features (b, d).
         network: The headless network inside `model`.
         stages: Stem first; together they hold every layer of `network` once.
-        size: Height and width it was built for, in pixels.
+        size: Height and width it was built for, in pixels; (0, 0) for texts.
         pretrained: False for random weights.
+        encoder: Turns strings into the tokens that `model` eats; None for images, and for networks that take strings.
     """
 
     card: BackboneCard
@@ -36,16 +44,22 @@ class Backbone:
     stages: tuple[Stage, ...]
     size: tuple[int, int]
     pretrained: bool
+    encoder: Encoder | None = None
 
     @property
     def stage_names(self) -> tuple[str, ...]:
         """Names of the stages, stem first."""
         return tuple(stage.name for stage in self.stages)
 
+    @property
+    def resources(self) -> tuple[Any, ...]:
+        """What an exported graph of `model` must track beside its weights: the lookup tables of hub modules."""
+        return tuple(kept for layer in self.network.layers for kept in getattr(layer, "resources", ()))
+
     @cached_property
     def weights_hash(self) -> str:
         """SHA-256 over names and bytes of all weights, as they were when first asked for."""
-        return weights_digest(self.model.variables)
+        return weights_digest(self.model.weights)  # without the random seeds of its Dropouts
 
     def freeze(self, until: str | None = None) -> None:
         """Freezes the stages from the stem up to and including `until`; the others train.
@@ -85,6 +99,8 @@ class Backbone:
         for name in stages:
             if name not in self.stage_names:
                 raise unknown_name(f"stage of {self.card.name}", name, self.stage_names)
+        # Keras stops at a layer whose value does not change, whatever is below it; by way of False, True reaches all.
+        self.network.trainable = False
         self.network.trainable = True
         for stage in self.stages:
             for layer in stage.layers:
@@ -94,7 +110,7 @@ class Backbone:
                 layer.trainable = False
 
     def batchnorms(self) -> list[keras.layers.Layer]:
-        """Returns every BatchNormalization layer, also those inside composite blocks.
+        """Returns every BatchNormalization layer, also those inside composite blocks, and a module's statistics.
 
         Setting these layers' own `trainable` is what keeps moving statistics still: calling the network
         with `training=False` does not (keras#20285).
@@ -102,7 +118,7 @@ class Backbone:
         return [
             layer
             for layer in keras_private.leaf_layers(self.network)
-            if isinstance(layer, keras.layers.BatchNormalization)
+            if isinstance(layer, keras.layers.BatchNormalization | HubStatistics)
         ]
 
     def stage_of(self) -> dict[str, str]:
@@ -116,7 +132,13 @@ class Backbone:
 
 
 def build_backbone(
-    card: BackboneCard, *, pretrained: bool = True, size: tuple[int, int] | None = None, seed: int = 0
+    card: BackboneCard,
+    *,
+    pretrained: bool = True,
+    size: tuple[int, int] | None = None,
+    length: int | None = None,
+    long_text: LongText = "head",
+    seed: int = 0,
 ) -> Backbone:
     """Builds the backbone a card describes.
 
@@ -124,37 +146,40 @@ def build_backbone(
         card: The card.
         pretrained: False builds the same architecture with random weights.
         size: Height and width in pixels; by default the card's.
+        length: Most tokens of a text; by default the card's.
+        long_text: What becomes of longer texts: `head`, `head_tail` or `chunks`.
         seed: Of the random weights.
 
     Raises:
-        UsageError: The architecture does not take this size.
+        UsageError: The architecture does not take this size or length, or images are asked of a text network.
         UnreachableError: The weights are not here and cannot be fetched.
         WeightsError: The weights do not fit completely.
     """
-    size = size or card.input.size
+    if not pretrained:
+        keras.utils.set_random_seed(seed)
+    if card.modality == "text":
+        if size not in (None, (0, 0)):
+            raise UsageError(f"{card.name} takes texts, and size={size}.", do="Leave `size` out.")
+        encoder = build_encoder(card, length, long_text)
+        model, network = build_text_model(card, encoder, pretrained=pretrained)
+        stages = resolve_stages(network, card.stages)
+        return Backbone(card, model, network, stages, (0, 0), pretrained, encoder)
+    if length:
+        raise UsageError(f"{card.name} takes images, and length={length}.", do="Leave `length` out.")
+    size = _checked_size(card, size or card.input.size)
+    network = load_network(card, pretrained=pretrained, size=size)
+    pixels = keras.Input((*size, 3), name="pixels")
+    prepared = Preprocess.from_card(card.preprocessing, name="preprocess")(pixels)
+    pooled = pool_map(network(prepared), card.pooling)
+    features = keras.layers.Activation("linear", dtype="float32", name="features")(pooled)
+    model = keras.Model(pixels, features, name=f"{card.name}_features")
+    return Backbone(card, model, network, resolve_stages(network, card.stages), size, pretrained)
+
+
+def _checked_size(card: BackboneCard, size: tuple[int, int]) -> tuple[int, int]:
     if min(size) < card.input.min_size or (card.input.fixed and size != card.input.size):
         allowed = f"{card.input.size}" if card.input.fixed else f"{card.input.min_size} pixels or more a side"
         raise UsageError(
             f"{card.name} cannot be built for {size} pixels.", allowed=f"{allowed}.", do="Change the size."
         )
-    if not pretrained:
-        keras.utils.set_random_seed(seed)
-    network = load_network(card, pretrained=pretrained, size=size)
-    pixels = keras.Input((*size, 3), name="pixels")
-    prepared = Preprocess.from_card(card.preprocessing, name="preprocess")(pixels)
-    features = _pool(network(prepared), card.pooling)
-    model = keras.Model(pixels, features, name=f"{card.name}_features")
-    stages = resolve_stages(network, card.stages)
-    return Backbone(card, model, network, stages, size, pretrained)
-
-
-def _pool(outputs: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
-    """Turns the last feature map into one float32 vector per image."""
-    rank = len(outputs.shape)
-    if pooling == "cls":
-        outputs = outputs[:, 0] if rank == 3 else outputs
-    elif rank == 4:
-        outputs = keras.layers.GlobalAveragePooling2D(name="pool")(outputs)
-    elif rank == 3:
-        outputs = keras.layers.GlobalAveragePooling1D(name="pool")(outputs)
-    return keras.layers.Activation("linear", dtype="float32", name="features")(outputs)
+    return size

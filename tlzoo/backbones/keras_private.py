@@ -50,3 +50,23 @@ def leaf_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
         layer: Any layer or model.
     """
     return [part for _, part in walk(layer) if not sub_layers(part)]
+
+
+def end_lora(layer: keras.layers.Layer) -> None:
+    """Merges what `enable_lora` added to a layer into its kernel, and removes it.
+
+    Gap: Keras has `enable_lora` and no way back, and its layers would save, count and convert the added variables.
+
+    Args:
+        layer: A Dense, EinsumDense or Conv layer with LoRA enabled.
+    """
+    # Not `layer.kernel`, which in half precision is already rounded.
+    change = keras.ops.matmul(layer.lora_kernel_a, layer.lora_kernel_b)
+    layer._kernel.assign_add(layer.lora_alpha / layer.lora_rank * change)
+    layer._kernel.trainable = True
+    layer._tracker.unlock()
+    for name in ("lora_kernel_a", "lora_kernel_b"):
+        layer._untrack_variable(getattr(layer, name))
+        delattr(layer, name)
+    layer._tracker.lock()
+    layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tlzoo import registry
 from tlzoo.backbones.backbone import Backbone, build_backbone
 from tlzoo.cards import BackboneCard
+from tlzoo.plans import LongText
 
 
 def load_backbone(
@@ -12,6 +13,8 @@ def load_backbone(
     *,
     pretrained: bool = True,
     size: tuple[int, int] | None = None,
+    length: int | None = None,
+    long_text: LongText = "head",
     seed: int = 0,
 ) -> Backbone:
     """Loads a backbone by name or card.
@@ -20,6 +23,8 @@ def load_backbone(
         backbone: Name of a card in the zoo, or a card.
         pretrained: False builds the same architecture with random weights.
         size: Height and width in pixels; by default the card's.
+        length: Most tokens of a text; by default the card's.
+        long_text: What becomes of longer texts: `head`, `head_tail` or `chunks`.
         seed: Of the random weights.
 
     Raises:
@@ -32,4 +37,6 @@ def load_backbone(
         (None, 576)
     """
     card = registry.backbones().get(backbone) if isinstance(backbone, str) else backbone
-    return build_backbone(card, pretrained=pretrained, size=size, seed=seed)
+    return build_backbone(
+        card, pretrained=pretrained, size=size, length=length, long_text=long_text, seed=seed
+    )

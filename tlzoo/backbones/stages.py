@@ -13,6 +13,7 @@ import keras
 from tlzoo.backbones import keras_private
 from tlzoo.cards import StageSpec
 from tlzoo.errors import CardError
+from tlzoo.sources.hub_layer import HubLayer
 
 _BY_CLASS = re.compile(r"(?P<kind>\w+)\[(?P<index>-?\d+)\]")
 
@@ -38,7 +39,8 @@ def resolve_stages(network: keras.Model, specs: Sequence[StageSpec]) -> tuple[St
         network: A headless functional model.
         specs: Stem first. A `tap` names a top-level layer or operation, or `Class[index]` (`Activation[-1]`:
             the last Activation) where Keras numbers layers by what else the process has built. `members` are globs
-            over layer paths (`encoder/block_0`, `encoder/block_*`).
+            over layer paths (`encoder/block_0`, `encoder/block_*`); around a TF Hub module they were globs over the
+            names of its variables, and the layer that holds it has a part for each stage already.
 
     Raises:
         CardError: A selector matches nothing, a stage is empty, a layer falls into two stages, or weights are
@@ -52,7 +54,9 @@ def resolve_stages(network: keras.Model, specs: Sequence[StageSpec]) -> tuple[St
     taken: set[int] = set()
     stages = []
     for spec in specs:
-        layers = _ancestors(network, spec) if spec.tap else _matches(network, spec, paths)
+        layers = (
+            _ancestors(network, spec) if spec.tap else _parts(network, spec) or _matches(network, spec, paths)
+        )
         if spec.tap:
             layers = [layer for layer in layers if id(layer) not in taken]
         _refuse_empty_or_twice(network, spec, layers, taken)
@@ -75,11 +79,19 @@ def stage_outputs(network: keras.Model, specs: Sequence[StageSpec]) -> dict[str,
     Example:
         >>> pyramid = keras.Model(network.input, stage_outputs(network, card.stages))
     """
-    return {spec.name: _tapped(network, spec).output for spec in specs if spec.tap}
+    return {spec.name: tapped(network, spec).output for spec in specs if spec.tap}
 
 
-def _tapped(network: keras.Model, spec: StageSpec) -> keras.Operation:
-    """Returns the layer or operation a stage's tap names."""
+def tapped(network: keras.Model, spec: StageSpec) -> keras.Operation:
+    """Returns the layer or operation that a stage's tap names.
+
+    Args:
+        network: A headless functional model.
+        spec: One of the card's stages, with a tap.
+
+    Raises:
+        CardError: No layer has the tap's name.
+    """
     tap = spec.tap or ""
     for operation in network.operations:
         if operation.name == tap:
@@ -100,7 +112,23 @@ def _tapped(network: keras.Model, spec: StageSpec) -> keras.Operation:
 
 def _ancestors(network: keras.Model, spec: StageSpec) -> list[keras.layers.Layer]:
     """Returns the top-level layers that a tap's output depends on, the tap included."""
-    return list(keras.Model(network.inputs, _tapped(network, spec).output).layers)
+    return list(keras.Model(network.inputs, tapped(network, spec).output).layers)
+
+
+def _parts(network: keras.Model, spec: StageSpec) -> list[keras.layers.Layer]:
+    """Returns the part of a TF Hub module that was cut for a stage; empty where the network holds no such module."""
+    modules = [layer for layer in network.layers if isinstance(layer, HubLayer) and layer.parts]
+    fitting = [layer.part(spec.name) for layer in modules if layer.globs.get(spec.name) == spec.members]
+    if modules and not fitting:
+        cut = "; ".join(
+            f"{name}: {', '.join(globs)}" for layer in modules for name, globs in layer.globs.items()
+        )
+        raise CardError(
+            f"{network.name}: its module was not cut for stage '{spec.name}' of {', '.join(spec.members)}.",
+            allowed=f"the stages it was cut for: {cut}.",
+            do="Load the network from the card whose stages these are.",
+        )
+    return list(fitting)
 
 
 def _matches(

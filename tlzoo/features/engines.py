@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import time
@@ -19,7 +20,12 @@ import tensorflow as tf
 
 from tlzoo import paths
 from tlzoo.backbones.backbone import Backbone
+from tlzoo.backbones.weights import weights_digest
 from tlzoo.features.litert import LiteRTEngine, convert
+
+log = logging.getLogger("tlzoo")
+
+CONVERTED = "features.tflite"
 
 TOLERANCE = 2e-3
 """Largest difference between engines that counts as the same, relative to the features' largest value."""
@@ -71,7 +77,7 @@ def choose_engine(backbone: Backbone, name: str = "auto") -> Engine:
     """
     if name == "graph":
         return GraphEngine(backbone)
-    folder = paths.cache_dir() / "engines" / _key(backbone)
+    folder = paths.cache_dir() / "engines" / machine_key(backbone)
     if name == "litert":
         return LiteRTEngine(_converted(backbone, folder))
     choice = folder / "choice.json"
@@ -113,15 +119,41 @@ def _seconds(engine: Engine, pixels: np.ndarray) -> float:
 
 
 def _converted(backbone: Backbone, folder: Path) -> Path:
-    path = folder / "features.tflite"
+    path = folder / CONVERTED
     if not path.is_file():
         paths.write_bytes(path, convert(backbone))
     return path
 
 
-def _key(backbone: Backbone) -> str:
+def network_file(backbone: Backbone) -> bytes | None:
+    """Returns a backbone as a LiteRT file, with the weights it has now.
+
+    Args:
+        backbone: Of images. Where it still is as it was pretrained, the file may be at hand.
+
+    Returns:
+        The flatbuffer, from float32 pixels (1, h, w, 3) to features (1, d); None if LiteRT cannot have the network.
+    """
+    digest = weights_digest(backbone.model.weights)
+    at_hand = paths.cache_dir() / "engines" / machine_key(backbone, digest) / CONVERTED
+    if at_hand.is_file():
+        return at_hand.read_bytes()
+    try:
+        return convert(backbone)
+    except Exception as error:  # The converter raises whatever its passes raise.
+        log.info("%s stays a graph: %s", backbone.card.name, str(error).strip().partition("\n")[0])
+        return None
+
+
+def machine_key(backbone: Backbone, digest: str = "") -> str:
+    """Returns what a measured engine is remembered by: the network, its weights, and this machine.
+
+    Args:
+        backbone: The network.
+        digest: Of its weights; by default as they were when first asked for.
+    """
     machine = f"{platform.machine()}-{os.cpu_count()}-{_cpu_model()}-tf{tf.__version__}"
-    text = f"1|{backbone.weights_hash}|{backbone.size}|{backbone.card.preprocessing}|{machine}"
+    text = f"1|{digest or backbone.weights_hash}|{backbone.size}|{backbone.card.preprocessing}|{machine}"
     return f"{backbone.card.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
