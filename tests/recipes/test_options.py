@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tlzoo.errors import UsageError
 from tlzoo.recipes.catalog import RECIPES
-from tlzoo.recipes.options import checked, ladder, parse_settings
+from tlzoo.recipes.groups import Changes, Steps
+from tlzoo.recipes.options import arguments, checked, defaults, ladder, options_of, parse_settings
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,31 @@ def test_a_list_of_penalties():
 def test_a_word_that_is_no_choice():
     with pytest.raises(UsageError, match=r"symmetry='radial'.*default"):
         checked(RECIPES["fine_tune"], {"symmetry": "radial"})
+
+
+def a_recipe(card, facts, *, batch_size: int | None = None, steps: Steps = Steps(warmup=0.5)):
+    return steps
+
+
+def test_fields_of_groups_are_options_like_others():
+    known = options_of(a_recipe)
+    assert defaults(a_recipe)["warmup"] == 0.5
+    assert known["warmup"].group == "steps"
+    assert checked(a_recipe, {"warmup": "0.25"}) == {"warmup": 0.25}
+    assert arguments(a_recipe, {"warmup": 0.25}) == {"steps": Steps(warmup=0.25)}
+    assert arguments(a_recipe, {}) == {}
+
+
+def test_an_option_of_the_recipe_stands_before_a_field_of_that_name():
+    assert (options_of(a_recipe)["batch_size"].group, defaults(a_recipe)["batch_size"]) == ("", None)
+    assert arguments(a_recipe, {"batch_size": 3, "dropout": 0.1}) == {
+        "batch_size": 3,
+        "steps": Steps(warmup=0.5, dropout=0.1),
+    }
+
+
+def test_no_field_is_in_two_groups():
+    assert not set(vars(Steps())) & set(vars(Changes()))
 
 
 def test_settings_of_the_command_line():

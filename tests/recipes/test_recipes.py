@@ -1,5 +1,6 @@
 import pytest
 
+from tests.recipe_kinds import TEXT_ONLY
 from tlzoo import registry
 from tlzoo.errors import UnknownNameError, UsageError
 from tlzoo.recipes.catalog import RECIPES, make_plan
@@ -13,21 +14,31 @@ def card():
     return registry.backbones().get("efficientnet_lite0")
 
 
+@pytest.fixture(scope="module")
+def text_card():
+    return registry.backbones().get("minilm_l6")
+
+
+@pytest.fixture
+def its_card(recipe, card, text_card):
+    return text_card if recipe in TEXT_ONLY else card
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestEveryRecipe:
-    def test_is_pure(self, card, recipe):
-        assert make_plan(recipe, card, FACTS) == make_plan(recipe, card, FACTS)
+    def test_is_pure(self, its_card, recipe):
+        assert make_plan(recipe, its_card, FACTS) == make_plan(recipe, its_card, FACTS)
 
-    def test_names_itself_and_its_backbone(self, card, recipe):
-        plan = make_plan(recipe, card, FACTS)
-        assert (plan.recipe, plan.backbone) == (recipe, "efficientnet_lite0")
+    def test_names_itself_and_its_backbone(self, its_card, recipe):
+        plan = make_plan(recipe, its_card, FACTS)
+        assert (plan.recipe, plan.backbone) == (recipe, its_card.name)
 
-    def test_trains_only_stages_that_exist(self, card, recipe):
-        names = {stage.name for stage in card.stages} | {"head"}
-        assert all(set(phase.trains) <= names for phase in make_plan(recipe, card, FACTS).phases)
+    def test_trains_only_stages_that_exist(self, its_card, recipe):
+        names = {stage.name for stage in its_card.stages} | {"head"}
+        assert all(set(phase.trains) <= names for phase in make_plan(recipe, its_card, FACTS).phases)
 
-    def test_passes_the_seed_on(self, card, recipe):
-        assert make_plan(recipe, card, FACTS, {"seed": 7}).seed == 7
+    def test_passes_the_seed_on(self, its_card, recipe):
+        assert make_plan(recipe, its_card, FACTS, {"seed": 7}).seed == 7
 
     def test_documents_when_it_loses_and_whom_it_cites(self, recipe):
         import sys
@@ -38,22 +49,38 @@ class TestEveryRecipe:
         assert "20" in text
 
     def test_documents_every_option(self, recipe):
-        from tlzoo.recipes.options import option_names
+        from tlzoo.recipes import groups
+        from tlzoo.recipes.options import options_of
 
-        for name in option_names(RECIPES[recipe]):
-            assert f"        {name}: " in RECIPES[recipe].__doc__
+        kinds = {"frame": groups.Frame, "steps": groups.Steps, "changes": groups.Changes}
+        for name, option in options_of(RECIPES[recipe]).items():
+            described = kinds.get(option.group, RECIPES[recipe])
+            assert f"        {name}: " in described.__doc__
+            assert not option.group or f"        {option.group}: " in RECIPES[recipe].__doc__
 
-    def test_misspelt_option_suggests_the_right_one(self, card, recipe):
+    def test_misspelt_option_suggests_the_right_one(self, its_card, recipe):
         with pytest.raises(UnknownNameError, match="Did you mean 'epochs'"):
-            make_plan(recipe, card, FACTS, {"epoch": 3})
+            make_plan(recipe, its_card, FACTS, {"epoch": 3})
 
-    def test_wrong_value_says_what_came_in(self, card, recipe):
+    def test_wrong_value_says_what_came_in(self, its_card, recipe):
         with pytest.raises(UsageError, match="epochs='many'"):
-            make_plan(recipe, card, FACTS, {"epochs": "many"})
+            make_plan(recipe, its_card, FACTS, {"epochs": "many"})
 
-    def test_out_of_range_value_is_a_usage_error(self, card, recipe):
+    def test_out_of_range_value_is_a_usage_error(self, its_card, recipe):
         with pytest.raises(UsageError, match="greater than 0"):
-            make_plan(recipe, card, FACTS, {"epochs": 0})
+            make_plan(recipe, its_card, FACTS, {"epochs": 0})
+
+
+def test_few_shot_refuses_images(card):
+    with pytest.raises(UsageError, match="efficientnet_lite0 takes images"):
+        make_plan("few_shot", card, FACTS)
+
+
+def test_few_shot_caps_its_pairs(text_card):
+    contrast = make_plan("few_shot", text_card, Facts(train=60, classes=3)).phases[0]
+    assert contrast.steps * contrast.batch_size == 60 * 40
+    many = make_plan("few_shot", text_card, Facts(train=60_000, classes=3)).phases[0]
+    assert many.steps * many.batch_size == 4_000
 
 
 def test_unknown_recipe_suggests():

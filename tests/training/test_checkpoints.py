@@ -4,6 +4,7 @@ import pytest
 
 from tlzoo.errors import WeightsError
 from tlzoo.training.callbacks.keep_best import KeepBest
+from tlzoo.training.callbacks.keep_several import KeepSeveral
 from tlzoo.training.checkpoints import Checkpoint, WriteCheckpoint, resume
 
 X, Y = np.linspace(-1, 1, 24, dtype=np.float32).reshape(8, 3), np.ones((8, 1), np.float32)
@@ -17,8 +18,9 @@ def model():
     return model
 
 
-def fit(network, path, keep_best, first, epochs):
-    callbacks = [keep_best, WriteCheckpoint(path, keep_best, lambda: 1.5)]
+def fit(network, path, keep_best, first, epochs, several=None):
+    several = several or KeepSeveral(2)
+    callbacks = [keep_best, several, WriteCheckpoint(path, keep_best, several, lambda: 1.5)]
     network.fit(
         X,
         Y,
@@ -31,18 +33,23 @@ def fit(network, path, keep_best, first, epochs):
     )
 
 
-def test_going_on_from_a_file_equals_never_having_stopped(tmp_path):
+@pytest.mark.parametrize("last", [False, True])
+def test_going_on_from_a_file_equals_never_having_stopped(tmp_path, last):
     whole, path = model(), tmp_path / "tune.npz"
-    fit(whole, tmp_path / "other.npz", KeepBest(), 0, 4)
-    fit(model(), path, KeepBest(), 0, 2)
-    second, keep_best = model(), KeepBest()
+    all_kept, kept = KeepSeveral(2), KeepSeveral(2)
+    fit(whole, tmp_path / "other.npz", KeepBest(last=last), 0, 4, all_kept)
+    fit(model(), path, KeepBest(last=last), 0, 2)
+    second, keep_best = model(), KeepBest(last=last)
     second.weights[0].assign(np.zeros((3, 4)))
     checkpoint = Checkpoint.read(path)
     assert (checkpoint.epoch, checkpoint.seconds) == (2, 1.5)
-    resume(checkpoint, second, keep_best, path)
-    fit(second, path, keep_best, 2, 4)
+    resume(checkpoint, second, keep_best, kept, path)
+    fit(second, path, keep_best, 2, 4, kept)
     for mine, theirs in zip(second.variables, whole.variables, strict=True):
         np.testing.assert_array_equal(np.array(mine), np.array(theirs))
+    assert kept.state() == all_kept.state()
+    for (_, _, mine), (_, _, theirs) in zip(kept.kept, all_kept.kept, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(mine.values(), theirs.values(), strict=True))
 
 
 def test_another_model_is_refused(tmp_path):
@@ -50,7 +57,7 @@ def test_another_model_is_refused(tmp_path):
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     other.compile("adam", loss="mse")
     with pytest.raises(WeightsError, match="weights fit"):
-        resume(Checkpoint.read(tmp_path / "a.npz"), other, KeepBest(), tmp_path / "a.npz")
+        resume(Checkpoint.read(tmp_path / "a.npz"), other, KeepBest(), KeepSeveral(2), tmp_path / "a.npz")
 
 
 def test_a_file_cut_short_is_refused(tmp_path):

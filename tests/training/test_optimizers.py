@@ -88,14 +88,16 @@ def test_rates_shown_follow_the_schedule():
         ("cosine", 0.0, {0: 1.0, 50: 0.5, 100: 0.0}),
         ("cosine", 0.1, {0: 0.1, 9: 1.0, 10: 1.0, 55: 0.5, 100: 0.0}),
         ("one_cycle", 0.3, {0: 0.2, 30: 1.0, 100: 1e-5}),
+        ("slanted", 0.1, {0: 1 / 32, 5: (1 + 31 / 2) / 32, 10: 1.0, 55: (1 + 31 / 2) / 32, 100: 1 / 32}),
+        ("milestones", 0.2, {0: 0.05, 19: 1.0, 20: 1.0, 39: 1.0, 40: 0.1, 59: 0.1, 60: 0.01, 99: 0.01}),
     ],
 )
 def test_schedules_by_hand(kind, warmup, expected):
-    schedule = PhaseSchedule(kind, 100, warmup)
+    schedule = PhaseSchedule(kind, 100, warmup, (0.4, 0.6) if kind == "milestones" else ())
     for at, value in expected.items():
         assert float(schedule(at)) == pytest.approx(value, abs=1e-6)
 
 
 def test_schedules_survive_serialisation():
-    schedule = PhaseSchedule("cosine", 100, 0.1)
+    schedule = PhaseSchedule("milestones", 100, 0.1, (0.3,))
     assert PhaseSchedule.from_config(schedule.get_config()).get_config() == schedule.get_config()

@@ -13,9 +13,29 @@ from __future__ import annotations
 
 from tlzoo.cards import BackboneCard
 from tlzoo.errors import UsageError
-from tlzoo.plans import Augment, Phase, Plan, Resize
+from tlzoo.plans import LongText, Phase, Plan, Resize
 from tlzoo.recipes.facts import Facts, Symmetry
-from tlzoo.recipes.options import L2_GRID, Batchnorm, ClassWeights, Optimizer, Schedule, ladder, turns
+from tlzoo.recipes.modality import augmented, eaten, seen
+from tlzoo.recipes.options import (
+    L2_GRID,
+    Batchnorm,
+    ClassWeights,
+    Keep,
+    Optimizer,
+    Schedule,
+    head_batch,
+    ladder,
+)
+
+RATES = {"image": 3e-4, "text": 1e-4}
+"""Peak rates: convolutional networks with frozen statistics stand more than small transformers."""
+
+FEW = 200
+"""Validation examples below which the epoch of a classifier of texts is not chosen by them.
+
+Their loss rises with over-confidence, which calibration undoes, while accuracy still does: it chooses early epochs,
+and by so few examples at random.
+"""
 
 
 def fine_tune(
@@ -24,11 +44,13 @@ def fine_tune(
     *,
     size: tuple[int, int] | None = None,
     resize: Resize = "stretch",
+    length: int | None = None,
+    long_text: LongText = "head",
     top: int | None = None,
     head_epochs: int = 30,
     epochs: int = 8,
     batch_size: int = 32,
-    rate: float = 3e-4,
+    rate: float | None = None,
     rate_ratio: float = 0.3,
     optimizer: Optimizer = "adamw",
     schedule: Schedule = "cosine",
@@ -44,22 +66,25 @@ def fine_tune(
     mixup: float = 0.0,
     batchnorm: Batchnorm = "frozen",
     patience: int = 0,
+    keep: Keep | None = None,
     class_weights: ClassWeights = "none",
     seed: int = 0,
 ) -> Plan:
-    """Plans a head on cached features, then training of the top stages on pixels.
+    """Plans a head on cached features, then training of the top stages on pixels or tokens.
 
     Args:
         card: The backbone.
         facts: The data.
         size: Height and width of images in pixels; by default the card's.
         resize: How images get that size.
+        length: Most tokens of a text that are looked at; by default the card's, at most 256.
+        long_text: What becomes of longer texts: their `head` is kept, or `head_tail`, or all in `chunks`.
         top: How many stages train, counted from the top; 0 trains all of them. By default the upper two thirds: the
             lowest stages are the most general (Yosinski et al., NeurIPS 2014) and cost the most to train.
         head_epochs: Passes of the head over cached features before anything else moves.
-        epochs: Passes over the images.
-        batch_size: Images a step.
-        rate: Peak learning rate of the head and the top stage.
+        epochs: Passes over the examples.
+        batch_size: Examples a step.
+        rate: Peak learning rate of the head and the top stage; by default `RATES` of the modality.
         rate_ratio: Rate of the lowest trained stage as a share of `rate`.
         optimizer: `adamw` or `sgd`.
         schedule: Shape of the rates after warm-up.
@@ -75,7 +100,9 @@ def fine_tune(
         contrast: Largest random relative change.
         mixup: Alpha of the blending of pairs; 0 blends nothing.
         batchnorm: `frozen`, or `train` to let trained stages update their statistics.
-        patience: Epochs without gain before training stops; 0 never stops early. The best epoch is kept.
+        patience: Epochs without gain before training stops; 0 never stops early.
+        keep: Which epoch's weights are kept: the `best` by validation loss, or the `last`. By default the last of
+            classifiers of texts with fewer than `FEW` validation examples, if rates fall and patience is 0.
         class_weights: `none`, `balanced` or `sqrt`.
         seed: Of everything random.
 
@@ -83,25 +110,26 @@ def fine_tune(
         UsageError: `top` asks for more stages than there are.
     """
     names = tuple(stage.name for stage in card.stages)
-    top = len(names) - len(names) // 3 if top is None else top
+    top = usual_top(card) if top is None else top
     if not 0 <= top <= len(names):
         raise UsageError(
             f"top={top}: {card.name} has {len(names)} stages.", allowed=f"0 (all) to {len(names)}."
         )
     stages = names[-top:] if top else names
+    rate = RATES[card.modality] if rate is None else rate
     head = Phase(
         name="head",
         inputs="features",
         trains=("head",),
         rates={"head": 1e-3},
         epochs=head_epochs,
-        batch_size=256,
+        batch_size=head_batch(facts.train),
         l2=L2_GRID,
         warmup=0.0,
     )
     tune = Phase(
         name="tune",
-        inputs="pixels",
+        inputs=eaten(card),
         trains=(*stages, "head"),
         rates={**ladder(stages, rate, rate_ratio), "head": rate},
         epochs=epochs,
@@ -113,23 +141,38 @@ def fine_tune(
         label_smoothing=label_smoothing,
         dropout=dropout,
         clip_norm=clip_norm,
-        augment=Augment(
-            **turns(symmetry or facts.symmetry),
-            crop=crop,
-            brightness=brightness,
-            contrast=contrast,
-            mixup=mixup,
+        augment=augmented(
+            card, facts, symmetry, crop=crop, brightness=brightness, contrast=contrast, mixup=mixup
         ),
         batchnorm=batchnorm,
         patience=patience,
+        keep=keep or kept(card, facts, patience, schedule),
     )
     return Plan(
         recipe="fine_tune",
         backbone=card.name,
-        size=size or card.input.size,
-        resize=resize,
+        **seen(card, size=size, resize=resize, length=length, long_text=long_text),
         phases=(head, tune),
         class_weights=class_weights,
         precision="mixed_float16" if facts.gpu else "float32",
         seed=seed,
     )
+
+
+def usual_top(card: BackboneCard) -> int:
+    """Returns how many stages train unless somebody says: the upper two thirds."""
+    return len(card.stages) - len(card.stages) // 3
+
+
+def kept(card: BackboneCard, facts: Facts, patience: int, schedule: Schedule) -> Keep:
+    """Returns which epoch's weights are kept unless somebody says: the last one where few examples would choose.
+
+    Args:
+        card: The backbone.
+        facts: The data.
+        patience: Epochs without gain before training stops.
+        schedule: Shape of the rates after warm-up.
+    """
+    few = facts.validation is not None and facts.validation < FEW
+    texts = card.modality == "text" and facts.task == "classification"
+    return "last" if few and texts and not patience and schedule != "constant" else "best"

@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,9 +15,10 @@ from tlzoo.errors import UsageError, unknown_name
 from tlzoo.recipes.facts import Symmetry
 
 ClassWeights = Literal["none", "balanced", "sqrt"]
-Batchnorm = Literal["frozen", "train"]
+Batchnorm = Literal["frozen", "train", "stochastic"]
 Optimizer = Literal["adamw", "sgd"]
-Schedule = Literal["cosine", "constant", "one_cycle"]
+Schedule = Literal["cosine", "constant", "one_cycle", "slanted", "milestones"]
+Keep = Literal["best", "last"]
 
 L2_GRID = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 
@@ -30,15 +32,64 @@ FLIPS: Mapping[Symmetry, Literal["none", "horizontal", "both"]] = {
 }
 
 
+@dataclass(frozen=True)
+class Option:
+    """One thing users can set.
+
+    Attributes:
+        default: What the recipe takes otherwise.
+        hint: Its type.
+        group: The argument of the recipe that holds it, if it is a field of a group.
+    """
+
+    default: Any
+    hint: Any
+    group: str = ""
+
+
+def options_of(recipe: Callable[..., Any]) -> dict[str, Option]:
+    """Returns a recipe's options by name; those of groups stand beside the recipe's own.
+
+    Args:
+        recipe: A recipe; arguments whose default is a dataclass are groups of options. An argument of its own stands
+            before a field of the same name.
+    """
+    hints, parameters = get_type_hints(recipe), inspect.signature(recipe).parameters
+    given = {name: parameter.default for name, parameter in parameters.items() if name not in FIXED}
+    found = {name: Option(value, hints[name]) for name, value in given.items() if not is_dataclass(value)}
+    for name, group in given.items():
+        if not is_dataclass(group):
+            continue
+        inner = get_type_hints(type(group))
+        for field in fields(group):
+            option = Option(getattr(group, field.name), inner[field.name], name)
+            found.setdefault(field.name, option)
+    return found
+
+
 def option_names(recipe: Callable[..., Any]) -> list[str]:
     """Returns the names of a recipe's options."""
-    return [name for name in inspect.signature(recipe).parameters if name not in FIXED]
+    return list(options_of(recipe))
 
 
 def defaults(recipe: Callable[..., Any]) -> dict[str, Any]:
     """Returns a recipe's options with their defaults."""
-    signature = inspect.signature(recipe)
-    return {name: signature.parameters[name].default for name in option_names(recipe)}
+    return {name: option.default for name, option in options_of(recipe).items()}
+
+
+def arguments(recipe: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the keyword arguments that give a recipe its options, those of a group put together.
+
+    Args:
+        recipe: A recipe.
+        options: Checked options by name.
+    """
+    known, parameters = options_of(recipe), inspect.signature(recipe).parameters
+    found = {name: value for name, value in options.items() if not known[name].group}
+    for group in {known[name].group for name in options} - {""}:
+        values = {name: value for name, value in options.items() if known[name].group == group}
+        found[group] = replace(parameters[group].default, **values)
+    return found
 
 
 def checked(recipe: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,21 +106,20 @@ def checked(recipe: Callable[..., Any], options: Mapping[str, Any]) -> dict[str,
         UnknownNameError: An option the recipe does not have; suggests the one that was probably meant.
         UsageError: A value of the wrong type or range.
     """
-    names = option_names(recipe)
-    hints = get_type_hints(recipe)
+    known = options_of(recipe)
     result: dict[str, Any] = {}
     for name, value in options.items():
-        if name not in names:
-            raise unknown_name(f"option of recipe '{recipe.__name__}'", name, names)
+        if name not in known:
+            raise unknown_name(f"option of recipe '{recipe.__name__}'", name, list(known))
         value = _parsed(value)
         if name == "size" and isinstance(value, int):
             value = (value, value)
         try:
-            result[name] = TypeAdapter(hints[name]).validate_python(value)
+            result[name] = TypeAdapter(known[name].hint).validate_python(value)
         except ValidationError as error:
             raise UsageError(
                 f"{name}={value!r}: {error.errors()[0]['msg']}.",
-                allowed=f"a value like the default, {defaults(recipe)[name]!r}.",
+                allowed=f"a value like the default, {known[name].default!r}.",
                 do="Change the value.",
             ) from error
     return result
@@ -91,6 +141,15 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
             )
         result[name.strip().replace("-", "_")] = value.strip()
     return result
+
+
+def head_batch(examples: int) -> int:
+    """Returns a batch size that gives a head on cached features at least 16 steps an epoch: 16 to 256 examples.
+
+    Args:
+        examples: Training examples, their views included.
+    """
+    return min(256, max(16, examples // 16))
 
 
 def turns(symmetry: Symmetry) -> dict[str, Any]:

@@ -8,9 +8,10 @@ Pre-training", ICCV 2019, says how much longer it needs).
 from __future__ import annotations
 
 from tlzoo.cards import BackboneCard
-from tlzoo.plans import Augment, Phase, Plan, Resize
+from tlzoo.plans import LongText, Phase, Plan, Resize
 from tlzoo.recipes.facts import Facts, Symmetry
-from tlzoo.recipes.options import ClassWeights, Optimizer, Schedule, turns
+from tlzoo.recipes.modality import augmented, eaten, seen
+from tlzoo.recipes.options import ClassWeights, Optimizer, Schedule
 
 
 def scratch(
@@ -19,6 +20,8 @@ def scratch(
     *,
     size: tuple[int, int] | None = None,
     resize: Resize = "stretch",
+    length: int | None = None,
+    long_text: LongText = "head",
     epochs: int = 30,
     batch_size: int = 32,
     rate: float = 2e-3,
@@ -44,8 +47,10 @@ def scratch(
         facts: The data.
         size: Height and width of images in pixels; by default the card's.
         resize: How images get that size.
-        epochs: Passes over the images.
-        batch_size: Images a step.
+        length: Most tokens of a text that are looked at; by default the card's, at most 256.
+        long_text: What becomes of longer texts: their `head` is kept, or `head_tail`, or all in `chunks`.
+        epochs: Passes over the examples.
+        batch_size: Examples a step.
         rate: Peak learning rate of everything.
         optimizer: `adamw` or `sgd`.
         schedule: Shape of the rate after warm-up.
@@ -65,7 +70,7 @@ def scratch(
     trains = (*(stage.name for stage in card.stages), "head")
     everything = Phase(
         name="scratch",
-        inputs="pixels",
+        inputs=eaten(card),
         trains=trains,
         rates=dict.fromkeys(trains, rate),
         epochs=epochs,
@@ -76,12 +81,8 @@ def scratch(
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         clip_norm=clip_norm,
-        augment=Augment(
-            **turns(symmetry or facts.symmetry),
-            crop=crop,
-            brightness=brightness,
-            contrast=contrast,
-            mixup=mixup,
+        augment=augmented(
+            card, facts, symmetry, crop=crop, brightness=brightness, contrast=contrast, mixup=mixup
         ),
         batchnorm="train",
         patience=patience,
@@ -90,8 +91,7 @@ def scratch(
         recipe="scratch",
         backbone=card.name,
         pretrained=False,
-        size=size or card.input.size,
-        resize=resize,
+        **seen(card, size=size, resize=resize, length=length, long_text=long_text),
         phases=(everything,),
         class_weights=class_weights,
         precision="mixed_float16" if facts.gpu else "float32",

@@ -13,6 +13,7 @@ import numpy as np
 
 from tlzoo.backbones.weights import read_arrays, restore, snapshot, write_arrays
 from tlzoo.training.callbacks.keep_best import KeepBest
+from tlzoo.training.callbacks.keep_several import KeepSeveral
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Checkpoint:
         model: Values of the model's variables, random seeds included.
         optimizer: Values of the optimizer's variables.
         best: Weights of the best epoch.
+        kept: State of `KeepSeveral`.
+        several: Weights of those epochs, one after the other, keyed by place and name.
     """
 
     epoch: int
@@ -36,6 +39,8 @@ class Checkpoint:
     model: dict[str, np.ndarray] = field(default_factory=dict)
     optimizer: dict[str, np.ndarray] = field(default_factory=dict)
     best: dict[str, np.ndarray] = field(default_factory=dict)
+    kept: list[tuple[float, int]] = field(default_factory=list)
+    several: dict[str, np.ndarray] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
@@ -44,9 +49,10 @@ class Checkpoint:
             "finished": self.finished,
             "seconds": self.seconds,
             "keep_best": self.keep_best,
+            "kept": self.kept,
         }
         arrays = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
-        for part in ("model", "optimizer", "best"):
+        for part in ("model", "optimizer", "best", "several"):
             arrays |= {f"{part}:{key}": value for key, value in getattr(self, part).items()}
         write_arrays(path, arrays)
 
@@ -71,29 +77,45 @@ class WriteCheckpoint(keras.callbacks.Callback):
     Args:
         path: The file, overwritten each epoch.
         keep_best: Whose state travels along.
+        several: Likewise.
         seconds: Gives the seconds the phase has trained.
     """
 
-    def __init__(self, path: Path, keep_best: KeepBest, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, path: Path, keep_best: KeepBest, several: KeepSeveral, seconds: Callable[[], float]
+    ) -> None:
         super().__init__()
-        self._path, self._keep_best, self._seconds = path, keep_best, seconds
+        self._path, self._keep_best, self._several, self._seconds = path, keep_best, several, seconds
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the file."""
         Checkpoint(
             epoch=epoch + 1,
-            finished=False,
+            finished=bool(self.model.stop_training),
             seconds=self._seconds(),
             keep_best=self._keep_best.state(),
             model=snapshot(self.model.variables),
             optimizer=snapshot(self.model.optimizer.variables),
             best=self._keep_best.weights,
+            kept=self._several.state(),
+            several={
+                f"{place}:{name}": value
+                for place, (_, _, weights) in enumerate(self._several.kept)
+                for name, value in weights.items()
+            },
         ).write(self._path)
 
 
-def resume(checkpoint: Checkpoint, model: keras.Model, keep_best: KeepBest, path: Path) -> None:
-    """Puts model, optimizer and callback back to where the checkpoint was taken."""
+def resume(
+    checkpoint: Checkpoint, model: keras.Model, keep_best: KeepBest, several: KeepSeveral, path: Path
+) -> None:
+    """Puts model, optimizer and callbacks back to where the checkpoint was taken."""
     restore(model.variables, checkpoint.model, origin=str(path))
     model.optimizer.build(model.trainable_variables)
     restore(model.optimizer.variables, checkpoint.optimizer, origin=str(path))
     keep_best.resume(checkpoint.keep_best, checkpoint.best)
+    weights: list[dict[str, np.ndarray]] = [{} for _ in checkpoint.kept]
+    for key, value in checkpoint.several.items():
+        place, _, name = key.partition(":")
+        weights[int(place)][name] = value
+    several.resume(checkpoint.kept, weights)

@@ -107,6 +107,21 @@ class RunDir:
         return self._json("metrics.json")
 
     @property
+    def soups(self) -> dict[str, Any]:
+        """What `soup.json` says of each phase whose epochs were averaged; empty where none were."""
+        return self._perhaps("soup.json")
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """What `choice.json` says of how the run was chosen among others; empty if nobody chose."""
+        return self._perhaps("choice.json")
+
+    @property
+    def pseudo(self) -> dict[str, Any]:
+        """What `pseudo.json` says of each phase that labelled examples by itself; empty where none did."""
+        return self._perhaps("pseudo.json")
+
+    @property
     def weights_file(self) -> Path:
         """Where the final weights stand."""
         return self.path / "weights.npz"
@@ -165,6 +180,10 @@ class RunDir:
             raise RunError(
                 f"'{self.path}' is being trained by another process.", do="Wait for it, or stop it."
             ) from error
+
+    def _perhaps(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._json(name) if (self.path / name).is_file() else {}
+        return found
 
     def _json(self, name: str) -> Any:
         path = self.path / name

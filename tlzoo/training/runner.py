@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -12,11 +12,13 @@ import numpy as np
 from tlzoo.backbones.weights import read_arrays, restore, snapshot, weights_digest, write_arrays
 from tlzoo.data.splits import Splits
 from tlzoo.errors import RunError
-from tlzoo.features.engines import GraphEngine
+from tlzoo.models.lora import lora_targets
 from tlzoo.plans import Phase
+from tlzoo.training.classifiers import classifier, refuse_impossible, trained_stages
 from tlzoo.training.context import Context
 from tlzoo.training.head_path import Head
-from tlzoo.training.phases import classifier, train_head, train_pixels
+from tlzoo.training.passes import features_now
+from tlzoo.training.phases import train_head, train_pairs, train_stages
 
 log = logging.getLogger("tlzoo")
 
@@ -27,9 +29,9 @@ class Outcome:
 
     Attributes:
         splits: What was trained, validated and tested on, broken images left out.
-        model: From float32 pixels (b, h, w, 3) in 0..255 to logits (b, c).
-        logits: `{split: float32 (m, c)}` for validation and test, in the order of the splits.
-        features: Features float32 (m, d) of the test split.
+        model: From float32 pixels (b, h, w, 3) in 0..255, or tokens (b, t), to logits (b, c), or numbers (b, 1).
+        logits: `{split: float32 (m, c)}` for each split that was asked about, in the order of the split.
+        features: Features float32 (m, d) of the test split; of no example if nothing was asked about it.
         seconds: Seconds by phase, and of the final pass under `predict`.
         l2: The penalty of the head that was kept, if one was chosen.
     """
@@ -42,18 +44,21 @@ class Outcome:
     l2: float | None
 
 
-def run_plan(context: Context) -> Outcome:
+def run_plan(context: Context, asked: tuple[str, ...] = ("validation", "test")) -> Outcome:
     """Carries out a plan, from the last checkpoint if there is one.
 
     Args:
         context: What the phases may use.
+        asked: Splits that the model is asked about in the end; trials leave `test` out.
 
     Returns:
         The trained model and what it says of validation and test.
 
     Raises:
+        UsageError: The backbone lacks what the plan asks of it.
         RunError: A weight that should have stayed frozen has moved.
     """
+    refuse_impossible(context)
     context = context.without_broken()
     before = _frozen_digest(context)
     head: Head | None = None
@@ -64,17 +69,21 @@ def run_plan(context: Context) -> Outcome:
         start = time.perf_counter()
         if phase.inputs == "features":
             head = _head(context, phase, first_epoch)
+        elif phase.inputs == "pairs":
+            train_pairs(context, phase, first_epoch)
+            context = context.tuned()
         else:
-            model = train_pixels(context, phase, first_epoch, head)
+            begun = head if model is None else _head_of(model)
+            model = train_stages(context, phase, first_epoch, begun)
         seconds[phase.name] = round(time.perf_counter() - start, 2)
         first_epoch += phase.epochs
     if _frozen_digest(context) != before:
         raise RunError(
             "Weights that should have stayed frozen have moved.", do="Report this: it is a defect of tlzoo."
         )
-    model = classifier(context, head) if model is None else _without_dropout(context, model)
+    model = _finished(context, head if model is None else _head_of(model))
     start = time.perf_counter()
-    logits, features = _predict(context, model)
+    logits, features = _predict(context, model, asked)
     seconds["predict"] = round(time.perf_counter() - start, 2)
     write_arrays(context.run.weights_file, snapshot(model.weights))
     return Outcome(context.splits, model, logits, features, seconds, head.l2 if head else None)
@@ -107,46 +116,52 @@ def _head(context: Context, phase: Phase, first_epoch: int) -> Head:
 
 def _frozen_digest(context: Context) -> str:
     """Digest of every weight that no phase may move."""
-    backbone = context.backbone
-    trained = {stage for phase in context.plan.phases for stage in phase.trains}
-    moves_statistics = any(
-        phase.batchnorm == "train" for phase in context.plan.phases if phase.inputs == "pixels"
-    )
-    still = [
+    may_move = {id(variable) for phase in context.plan.phases for variable in _may_move(context, phase)}
+    return weights_digest([v for v in context.backbone.network.weights if id(v) not in may_move])
+
+
+def _may_move(context: Context, phase: Phase) -> list[keras.Variable]:
+    """Returns the weights that a phase may move: kernels with low-rank changes, or all of its stages."""
+    backbone, names = context.backbone, trained_stages(phase)
+    if phase.lora:
+        return [layer.kernel for layer in lora_targets(backbone, names, phase.lora).values()]
+    variables = [
         v
         for stage in backbone.stages
-        if stage.name not in trained
+        if stage.name in names
         for layer in stage.layers
         for v in layer.variables
     ]
-    if not moves_statistics:
-        still += [v for layer in backbone.batchnorms() for v in layer.variables]
-    unique = {id(variable): variable for variable in still}
-    return weights_digest([v for v in backbone.network.weights if id(v) in unique])
+    if phase.batchnorm != "frozen":
+        return variables
+    still = {id(v) for layer in backbone.batchnorms() for v in layer.variables}
+    return [v for v in variables if id(v) not in still]
 
 
-def _without_dropout(context: Context, model: keras.Model) -> keras.Model:
-    """Returns the same weights without the dropout layer, so that a run's model has one form."""
+def _head_of(model: keras.Model) -> Head:
     kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in model.get_layer("head").weights)
-    return classifier(context, Head(kernel, bias, 0.0, 0.0))
+    return Head(kernel, bias, 0.0, 0.0)
 
 
-def _predict(context: Context, model: keras.Model) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Returns logits of validation and test, and features of test, without a pass if the backbone is untouched."""
-    kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in model.get_layer("head").weights)
+def _finished(context: Context, head: Head | None) -> keras.Model:
+    """Returns the model with a trained head, without dropout, so that a run's model has one form."""
+    if head is None:
+        return classifier(context, None)
+    kernel, bias = context.task.in_units(head.kernel, head.bias)
+    return classifier(context, replace(head, kernel=kernel, bias=bias))
+
+
+def _predict(
+    context: Context, model: keras.Model, asked: tuple[str, ...]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Returns logits of splits, and features of test, without a pass if the backbone is untouched."""
+    head = _head_of(model)
     untouched = all(phase.inputs == "features" for phase in context.plan.phases)
-    splits = {"validation": context.splits.validation, "test": context.splits.test}
+    splits = {name: indices for name, indices in context.splits.items() if name in asked}
     if untouched:
         plain = context.extractor.plain()
         features = {name: np.asarray(plain[indices]) for name, indices in splits.items()}
     else:
-        engine = GraphEngine(context.backbone)
-        features = {name: _pass(context, engine, indices) for name, indices in splits.items()}
-    logits = {name: (values @ kernel + bias).astype(np.float32) for name, values in features.items()}
-    return logits, features["test"]
-
-
-def _pass(context: Context, engine: GraphEngine, indices: np.ndarray) -> np.ndarray:
-    step = engine.batch_size
-    parts = [engine(context.pixels.read(indices[at : at + step])) for at in range(0, len(indices), step)]
-    return np.concatenate(parts) if parts else np.zeros((0, context.backbone.card.features), np.float32)
+        features = {name: features_now(context, indices) for name, indices in splits.items()}
+    logits = {name: head.logits(values) for name, values in features.items()}
+    return logits, features.get("test", np.zeros((0, context.backbone.card.features), np.float32))

@@ -43,6 +43,20 @@ class TestKeepBest:
     def test_a_loss_that_is_no_number_never_wins(self):
         assert told(KeepBest(), [float("nan"), 2.0, float("nan")]) == 1.0
 
+    def test_the_last_epoch_is_kept_whatever_its_loss(self):
+        callback = KeepBest(last=True)
+        assert told(callback, [1.0, 3.0, 2.0]) == 2.0
+        assert callback.epoch == 2
+
+    def test_a_last_epoch_that_is_no_number_is_not_kept(self):
+        assert told(KeepBest(last=True), [1.0, 3.0, float("nan")]) == 1.0
+
+    def test_a_run_resumed_after_its_end_keeps_the_last_epoch_too(self):
+        first, second = KeepBest(last=True), KeepBest(last=True)
+        told(first, [1.0, 2.0])
+        second.resume(json.loads(json.dumps(first.state())), first.weights)
+        assert told(second, []) == 1.0
+
     def test_state_travels(self):
         first = KeepBest(patience=3)
         told(first, [1.0, 2.0])

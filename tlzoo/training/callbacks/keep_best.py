@@ -1,4 +1,4 @@
-"""Keeps the best epoch's weights and stops when nothing improves; its state can be saved and resumed."""
+"""Keeps the best (or the last) epoch's weights and stops when nothing improves; its state can be saved and resumed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class KeepBest(keras.callbacks.Callback):
 
     Args:
         patience: Epochs without gain before training stops; 0 never stops.
+        last: Whether the last epoch counts as the best, unless its loss is no number.
     """
 
-    def __init__(self, patience: int = 0) -> None:
+    def __init__(self, patience: int = 0, *, last: bool = False) -> None:
         super().__init__()
-        self.patience = patience
+        self.patience, self.last = patience, last
         self.value = float("inf")
         self.epoch = -1
         self.waited = 0
@@ -33,7 +34,7 @@ class KeepBest(keras.callbacks.Callback):
         """Compares this epoch with the best one."""
         value = float((logs or {}).get("val_loss", float("inf")))
         value = float("inf") if math.isnan(value) else value
-        if value < self.value or self.epoch < 0:
+        if value < self.value or self.epoch < 0 or (self.last and value < float("inf")):
             self.value, self.epoch, self.waited = value, epoch, 0
             self.weights = snapshot(self.model.weights)
         else:
@@ -42,7 +43,7 @@ class KeepBest(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts the best epoch's weights back."""
+        """Puts the kept epoch's weights back."""
         if self.weights:
             restore(self.model.weights, self.weights, origin="best epoch")
 

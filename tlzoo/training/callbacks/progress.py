@@ -35,7 +35,8 @@ class TellProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Tells of an epoch, with its figures."""
         logs = logs or {}
-        shown = [("val_loss", "val loss"), ("val_accuracy", "val accuracy")]
+        shown = [("val_loss", "val loss"), ("val_accuracy", "val accuracy"), ("val_mae", "val error")]
+        shown += [("val_label_accuracy", "val accuracy of labels")]
         self._words = ", ".join(f"{word} {float(logs[key]):.3f}" for key, word in shown if key in logs)
         self._tell((epoch + 1) * self._steps)
 

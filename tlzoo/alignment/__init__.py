@@ -1,0 +1,1 @@
+"""Heads that learn from a labelled domain and an unlabelled one at once: MMD, CORAL, DANN, CDAN, MCC."""
