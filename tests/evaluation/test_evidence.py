@@ -1,3 +1,6 @@
+import html
+import warnings
+
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -76,6 +79,49 @@ def test_projector_reads_what_was_written(written):
         (folder / "features.bytes").read_text("utf-8")
     found = {tuple(row.round(2)) for row in features}
     assert found == {tuple(row.round(2)) for row in RunRecord.read(run).features}
+
+
+def test_texts_come_as_a_table_of_what_they_say(make_run):
+    run = make_run(texts=True, item="row:{}")
+    events = read(write_evidence(run))
+    assert "evidence/worst_mistakes" in events.Tags()["tensors"]
+    about = events.SummaryMetadata("evidence/worst_mistakes")
+    assert about.plugin_data.plugin_name == "text"
+    page = markdown(value(events, "evidence/worst_mistakes").item().decode())
+    assert "<script" not in page
+    assert "href" not in page
+    assert "<strong>" not in page
+    shown = html.unescape(page)
+    entries = RunRecord.read(run).mistakes
+    assert any("**hurts**" in entry["text"] for entry in entries)
+    for entry in entries:
+        assert " ".join(entry["text"][:500].split()) + ("…" if len(entry["text"]) > 500 else "") in shown
+    assert shown.count("<tr>") == len(entries) + 1
+    start = hparams.parse_session_start_info_plugin_data(
+        events.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
+    )
+    assert start.hparams["length"].number_value == 256
+    assert "pixels" not in start.hparams
+
+
+def markdown(text):
+    """Returns what TensorBoard's text page makes of Markdown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what TensorBoard brings along
+        from tensorboard.plugin_util import markdown_to_safe_html
+
+        return markdown_to_safe_html(text)
+
+
+def test_the_projector_shows_how_texts_begin(make_run):
+    run = make_run(texts=True)
+    index = RunRecord.read(run).predictions("test").index
+    folder = write_evidence(run, texts={int(i): f"tab\tand line\nof {i}" for i in index[1:]})
+    lines = [line.split("\t") for line in (folder / "features.tsv").read_text().splitlines()]
+    assert lines[0] == ["label", "predicted", "right", "item", "text"]
+    assert {len(line) for line in lines} == {5}
+    assert sorted(line[4] for line in lines[1:]) == ["", *sorted(f"tab and line of {i}" for i in index[1:])]
+    assert "sprite" not in (folder / "projector_config.pbtxt").read_text()
 
 
 def test_writing_again_replaces(written):

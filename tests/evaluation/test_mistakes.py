@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tlzoo.errors import DataError
+from tlzoo.evaluation.attribution import Push
 from tlzoo.evaluation.mistakes import thumbnail, worst_mistakes, write_mistakes
 
 
@@ -29,7 +31,7 @@ def test_no_mistakes(tmp_path):
 
 def test_writes_small_pictures_in_place_of_old_ones(tmp_path):
     mistakes = worst_mistakes(np.array([0, 0]), np.array([[0.4, 0.6], [0.1, 0.9]]), np.arange(2))
-    items = ["photos/a.png", np.zeros((20, 30, 3), np.uint8)]
+    items = [Path("photos/a.png"), np.zeros((20, 30, 3), np.uint8)]
     (tmp_path / "mistakes").mkdir()
     (tmp_path / "mistakes" / "old.png").write_bytes(b"")
     entries = write_mistakes(
@@ -54,7 +56,26 @@ def test_an_unreadable_item_keeps_its_entry(tmp_path):
         raise DataError("broken")
 
     mistakes = worst_mistakes(np.array([0]), np.array([[0.1, 0.9]]), np.arange(1))
-    assert write_mistakes(tmp_path, mistakes, ["gone.png"], ["a", "b"], broken)[0]["file"] == ""
+    assert write_mistakes(tmp_path, mistakes, [Path("gone.png")], ["a", "b"], broken)[0]["file"] == ""
+
+
+def test_texts_keep_their_beginning(tmp_path):
+    mistakes = worst_mistakes(np.array([0]), np.array([[0.1, 0.9]]), np.arange(1))
+    entry = write_mistakes(tmp_path, mistakes, ["אבג " * 5000], ["a", "b"], names=["row:1"])[0]
+    assert (entry["file"], entry["item"]) == ("", "row:1")
+    assert entry["text"] == ("אבג " * 5000)[:2000]
+    assert entry["cut"] is True
+    assert "pushes" not in entry
+
+
+def test_texts_carry_what_pushed_them(tmp_path):
+    mistakes = worst_mistakes(np.array([0, 0]), np.array([[0.1, 0.9], [0.2, 0.8]]), np.arange(2))
+    pushes = [[Push("so ", 0.0, 0.01), Push("bad", -1.0, -2.5)]]
+    entries = write_mistakes(tmp_path, mistakes, ["so bad", "well"], ["a", "b"], pushes=pushes)
+    assert entries[0]["cut"] is False
+    assert entries[0]["pushes"][1] == {"text": "bad", "weight": -1.0, "score": -2.5}
+    assert "pushes" not in entries[1]
+    assert json.loads((tmp_path / "mistakes" / "mistakes.json").read_text()) == entries
 
 
 def test_grey_pictures():

@@ -1,3 +1,4 @@
+import html
 import json
 import re
 import time
@@ -81,6 +82,52 @@ def test_hostile_names_stay_text(make_run):
     assert "onerror" in text
     assert "{{ 7 * 7 }}" in text
     assert all(link.startswith("data:") for link in page.links)
+
+
+def test_texts_stand_where_pictures_stand_else(make_run):
+    run = make_run(texts=True, item="row:{}")
+    text, page = report(run)
+    assert "img" not in page.tags
+    assert "no picture" not in text
+    assert 'class="gallery"' not in text
+    entries = json.loads((run / "mistakes" / "mistakes.json").read_text())
+    assert page.tags.count("blockquote") == len(entries) == 24
+    assert "<summary>12 more</summary>" in text
+    for fact in ("occlusion, the fall of that class&#39;s log-odds", "Up to 256 tokens, the beginning of longer texts",
+                 "texts of up to 512 tokens (BertTokenizer)", "median 109, 95% have up to 185, the longest has 488",
+                 "3 texts (0.3%)", "0.4% of the tokens", "--set length=512 or --set long_text=chunks",
+                 "Skipped texts", 'dir="auto"'):  # fmt: skip
+        assert fact in text, fact
+
+
+def test_marked_texts_are_the_texts_and_nothing_else(make_run):
+    run = make_run(texts=True)
+    text, page = report(run)
+    assert "script" not in page.tags
+    assert "a" not in page.tags
+    quotes = re.findall(r"<blockquote[^>]*>(.*?)</blockquote>", text, re.S)
+    entries = json.loads((run / "mistakes" / "mistakes.json").read_text())
+    assert any(entry["cut"] for entry in entries)
+    assert 'class="against"' in text
+    for quote, entry in zip(quotes, entries, strict=True):
+        shown = html.unescape(re.sub(r"</?span[^>]*>", "", quote))
+        assert shown == entry["text"] + ("…" if entry["cut"] else "")
+        assert "".join(push["text"] for push in entry.get("pushes", [])) in ("", entry["text"])
+
+
+def test_texts_without_pushes_or_facts_are_shown_plainly(make_run):
+    run = make_run(texts=True)
+    metrics = json.loads((run / "metrics.json").read_text())
+    del metrics["texts"], metrics["attribution"]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    entries = json.loads((run / "mistakes" / "mistakes.json").read_text())
+    for entry in entries:
+        entry.pop("pushes", None)
+        entry.pop("cut")
+    (run / "mistakes" / "mistakes.json").write_text(json.dumps(entries))
+    text, page = report(run)
+    assert page.tags.count("blockquote") == 24
+    assert "Words are marked" not in text
 
 
 def test_pictures_outside_the_folder_are_not_read(make_run):
@@ -173,3 +220,44 @@ def test_reliability_chart_skips_empty_bins():
     chart = svg.reliability_chart("t", reliability(np.array([0]), np.array([[0.7, 0.3]])))
     assert chart.count('class="bar"') == 1
     assert "nan" not in chart
+
+
+def test_tells_how_a_run_was_chosen(make_run):
+    run = make_run()
+    assert 'id="choice"' not in report(run)[0]
+    choice = {
+        "procedure": "tune",
+        "verdict": "The best of 2 <b>trials</b>.",
+        "shown": "accuracy",
+        "steps": [{"at": 75.2, "what": "rank", "why": "2 backbones fit"}],
+        "attempts": [
+            {
+                "name": "trial 1",
+                "told": "rate=0.1",
+                "val_loss": 0.25,
+                "shown": 0.9,
+                "seconds": 3.0,
+                "chosen": True,
+            },
+            {"name": "trial 0", "told": "", "val_loss": None, "shown": 0.3, "seconds": 2.0, "cut": True},
+        ],
+    }
+    (run / "choice.json").write_text(json.dumps(choice))
+    text, page = report(run)
+    assert "choice" in page.ids
+    section = text[text.index('id="choice"') :].split("</section>")[0]
+    assert "&lt;b&gt;trials" in section
+    for said in ("1 min 15 s", "2 backbones fit", "rate=0.1", "0.2500", "90.0%", "cut short"):
+        assert said in section
+
+
+def test_warns_of_runs_that_looked_at_the_test_pictures(make_run):
+    run = make_run()
+    assert "looked at" not in report(run)[0]
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["pseudo"] = {"self1": {"examples": 90, "labelled": 3}, "self2": {"examples": 90, "labelled": 71}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    text, _ = report(run)
+    assert "looked at the 90 examples of the test split" in text
+    assert "in the end 71 of them" in text
+    assert text.index("looked at the 90") < text.index("test accuracy on")

@@ -67,7 +67,7 @@ def test_answers_that_are_no_numbers_are_refused(card, tmp_path):
 
 
 def test_what_cannot_work_is_refused(exportable, tmp_path):
-    with pytest.raises(BundleError, match=r"no calibration images.*Pass training images"):
+    with pytest.raises(BundleError, match=r"no calibration examples.*Pass training examples"):
         export_litert(exportable, tmp_path, "int8", calibration=[])
     with pytest.raises(BundleError, match="kind 'int4'"):
         export_litert(exportable, tmp_path, "int4")

@@ -12,7 +12,7 @@ from tlzoo.errors import BundleError
         ({"class_names": ("a", "b", "c", "d", "a")}, "'a' stands for 2 classes"),
         ({"temperature": 0.0}, "temperature is 0.0"),
         ({"temperature": float("nan")}, "temperature is nan"),
-        ({"samples": ()}, "no sample images"),
+        ({"samples": ()}, "no samples"),
         ({"facts": {"x": object()}}, "cannot be written as JSON"),
     ],
 )

@@ -10,8 +10,9 @@ from tests.export.tiny_classifier import HOSTILE, SAMPLES, SIZE, encoded, export
 from tlzoo.bundle import read_bundle, verify_checksums
 from tlzoo.errors import BundleError, ParityError
 from tlzoo.export import saved_model
+from tlzoo.export.fronts import ImageFront
 from tlzoo.export.saved_model import export_saved_model
-from tlzoo.export.signatures import example, sample_pixels
+from tlzoo.export.signatures import example, sample_inputs
 from tlzoo.export.verify import check_parity
 
 VARIED = (
@@ -37,7 +38,7 @@ def reference(exportable, pixels):
 
 def test_serving_default_answers_as_the_model(signatures, exportable):
     answer = signatures["serving_default"](image_bytes=tf.constant(SAMPLES))
-    expected = reference(exportable, sample_pixels(exportable))
+    expected = reference(exportable, sample_inputs(exportable))
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
     np.testing.assert_allclose(answer["score"], expected.max(-1), atol=1e-5)
     assert [label.decode() for label in answer["label"].numpy()] == [HOSTILE[i] for i in expected.argmax(-1)]
@@ -76,12 +77,12 @@ def test_pixels_of_another_size_are_resized_as_files_are(signatures):
 
 def test_features(signatures, exportable):
     answer = signatures["features"](image_bytes=tf.constant(SAMPLES))
-    expected = exportable.features.predict(sample_pixels(exportable), verbose=0)
+    expected = exportable.features.predict(sample_inputs(exportable), verbose=0)
     np.testing.assert_allclose(answer["features"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_classify_is_sorted_and_agrees(signatures):
-    answer = signatures["classify"](inputs=tf.constant([example(one) for one in SAMPLES]))
+    answer = signatures["classify"](inputs=tf.constant([example(one, "image/encoded") for one in SAMPLES]))
     plain = signatures["serving_default"](image_bytes=tf.constant(SAMPLES))
     assert set(answer) == {"classes", "scores"}
     assert answer["classes"].shape == answer["scores"].shape == (len(SAMPLES), len(HOSTILE))
@@ -149,7 +150,7 @@ def test_mixed_precision_answers_in_float32(card, tmp_path, dtype):
 
 @pytest.mark.parametrize("resize", ["crop", "pad"])
 def test_the_other_resize_policies(card, tmp_path, resize):
-    folder = export_saved_model(exportable_of(card, resize=resize), tmp_path)
+    folder = export_saved_model(exportable_of(card, front=ImageFront(SIZE, resize)), tmp_path)
     assert read_bundle(folder)[1].resize == resize
 
 

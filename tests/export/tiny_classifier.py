@@ -8,6 +8,7 @@ from PIL import Image
 
 from tlzoo.cards.backbone import BackboneCard
 from tlzoo.export.exportable import Exportable
+from tlzoo.export.fronts import ImageFront
 
 SIZE = (16, 20)
 HOSTILE = ("zoë", 'qu"ote,', "new\nline", "back\\slash 漢字", "a")
@@ -52,8 +53,7 @@ def exportable_of(card: BackboneCard, dtype: str = "float32", **changes: object)
         "features": features,
         "class_names": HOSTILE,
         "temperature": 1.7,
-        "size": SIZE,
-        "resize": "stretch",
+        "front": ImageFront(SIZE, "stretch"),
         "name": "tiny photos",
         "card": card,
         "facts": {**facts, "note": "n"},
@@ -61,3 +61,39 @@ def exportable_of(card: BackboneCard, dtype: str = "float32", **changes: object)
         "head": head,
     }
     return Exportable(**{**given, **changes})
+
+
+THRESHOLDS = (0.5, 0.1, 0.9, 0.3, 0.6)
+
+
+def tiny_card() -> BackboneCard:
+    return BackboneCard.model_validate(
+        {
+            "name": "tiny",
+            "title": "Tiny",
+            "family": "tiny",
+            "locator": "file:tiny",
+            "input": {"size": SIZE},
+            "preprocessing": {"convention": "in_model"},
+            "params": 100,
+            "features": 6,
+            "weight_bytes": 400,
+            "pretraining": {"dataset": "none"},
+            "licence": "MIT",
+            "citation": "none",
+            "stages": [{"name": "stem", "tap": "a"}, {"name": "top", "tap": "b"}],
+        }
+    )
+
+
+def number(card: BackboneCard) -> Exportable:
+    """Returns a regression."""
+    model, features, head = classifier(classes=1)
+    head.bias.assign([1234.0])
+    parts = {"model": model, "features": features, "head": head}
+    return exportable_of(card, **parts, class_names=("value",), temperature=1.0, task="regression", band=12.5)
+
+
+def several(card: BackboneCard) -> Exportable:
+    """Returns a model of several labels."""
+    return exportable_of(card, task="multilabel", thresholds=THRESHOLDS)

@@ -66,23 +66,31 @@ class Comparison:
         metric: What was compared.
         rows: Best first.
         pairs: Every other run against the first row, in the order of the rows.
+        transductive: Runs that looked at the test split's examples while training.
     """
 
     metric: str
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
+    transductive: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
         """One sentence: who wins, and over whom that is beyond noise."""
-        best = self.rows[0].run
+        best, looked = self.rows[0].run, self._looked()
         if not self.pairs:
-            return f"{best} is the only run."
+            return f"{best} is the only run.{looked}"
         ties = [pair.run for pair in self.pairs if not pair.difference.excludes_zero]
         if not ties:
             others = "the other run" if len(self.pairs) == 1 else f"all {len(self.pairs)} others"
-            return f"{best} wins: better than {others}, beyond noise."
-        return f"{best} leads, but within noise of {', '.join(ties)}."
+            return f"{best} wins: better than {others}, beyond noise.{looked}"
+        return f"{best} leads, but within noise of {', '.join(ties)}.{looked}"
+
+    def _looked(self) -> str:
+        if not self.transductive:
+            return ""
+        runs = ", ".join(self.transductive)
+        return f" These runs looked at the test examples while training, which the others did not: {runs}."
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries, lists and numbers, ready for JSON."""
@@ -92,10 +100,11 @@ class Comparison:
             "verdict": self.verdict,
             "runs": [dataclasses.asdict(row) for row in self.rows],
             "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
+            "transductive": list(self.transductive),
         }
 
 
-def compare(records: Sequence[RunRecord], metric: str = "accuracy") -> Comparison:
+def compare(records: Sequence[RunRecord], metric: str | None = None) -> Comparison:
     """Compares runs on their test splits.
 
     Runs that were tested on the same examples (same data fingerprint, same test indices) are compared in
@@ -103,21 +112,35 @@ def compare(records: Sequence[RunRecord], metric: str = "accuracy") -> Compariso
 
     Args:
         records: At least 1.
-        metric: One of `tlzoo.metrics.resampled.METRICS`.
+        metric: One of `tlzoo.metrics.resampled.OF_TASK` of the runs' task; by default its first.
 
     Raises:
-        UsageError: There is no run.
+        UsageError: There is no run, or they learned different tasks.
         UnknownNameError: There is no such metric.
         RunError: A run's files cannot be read.
     """
     if not records:
         raise UsageError("0 runs came in.", allowed="1 or more.", do="Name the folders of finished runs.")
+    task = _one_task(records)
+    metric = metric or next(iter(resampled.OF_TASK[task]))
     entries = [(_row(record, metric), record) for record in records]
     sign = 1 if resampled.lower_is_better(metric) else -1
     entries.sort(key=lambda entry: sign * entry[0].value.estimate)
     best = entries[0][1]
     pairs = tuple(_pair(record, best, metric) for _, record in entries[1:])
-    return Comparison(metric, tuple(row for row, _ in entries), pairs)
+    looked = tuple(row.run for row, record in entries if record.plan.transductive)
+    return Comparison(metric, tuple(row for row, _ in entries), pairs, looked)
+
+
+def _one_task(records: Sequence[RunRecord]) -> str:
+    for record in records:
+        if record.task != records[0].task:
+            raise UsageError(
+                f"'{records[0].path}' learned {records[0].task}, and '{record.path}' {record.task}.",
+                allowed="runs of one task.",
+                do="Compare those of each task by themselves.",
+            )
+    return records[0].task
 
 
 def _row(record: RunRecord, metric: str) -> Row:
@@ -127,7 +150,7 @@ def _row(record: RunRecord, metric: str) -> Row:
         run=str(record.path),
         recipe=record.plan.recipe,
         backbone=record.card.name,
-        value=metric_interval(seen.labels, record.probabilities("test"), metric),
+        value=metric_interval(seen.labels, record.answers("test"), metric, task=record.task),
         n=len(seen.labels),
         seconds=None if seconds is None else float(seconds),
         params=int(record.metrics.get("params") or record.card.params),
@@ -138,12 +161,12 @@ def _row(record: RunRecord, metric: str) -> Row:
 def _pair(record: RunRecord, best: RunRecord, metric: str) -> Pair:
     order, best_order = _aligned(record, best)
     mine, theirs = record.predictions("test"), best.predictions("test")
-    p, q = record.probabilities("test"), best.probabilities("test")
+    p, q = record.answers("test"), best.answers("test")
     paired = order is not None
     if paired:
-        difference = paired_difference(mine.labels[order], p[order], q[best_order], metric)
+        difference = paired_difference(mine.labels[order], p[order], q[best_order], metric, task=record.task)
     else:
-        difference = unpaired_difference((mine.labels, p), (theirs.labels, q), metric)
+        difference = unpaired_difference((mine.labels, p), (theirs.labels, q), metric, task=record.task)
     note = "" if paired else "; unpaired: the test examples differ"
     return Pair(str(record.path), str(best.path), difference, paired, verdict(difference, metric) + note)
 
@@ -175,8 +198,8 @@ def verdict(difference: Interval, metric: str) -> str:
         >>> verdict(Interval(0.002, -0.004, 0.009), "accuracy")
         'within noise: +0.2 points [-0.4, 0.9]'
     """
-    shares = metric != "log_loss"
-    scale, unit, digits = (100, " points", 1) if shares else (1, " nats", 3)
+    shares = resampled.is_share(metric)
+    scale, unit, digits = (100, " points", 1) if shares else (1, " nats" if metric == "log_loss" else "", 3)
     value, low, high = (scale * end for end in (difference.estimate, difference.low, difference.high))
     if difference.low == difference.high == 0:
         return "no difference"
@@ -219,7 +242,7 @@ def render_table(comparison: Comparison) -> str:
 
 def _cells(row: Row, metric: str, verdicts: dict[str, str]) -> list[str]:
     value = row.value
-    shares = metric != "log_loss"
+    shares = resampled.is_share(metric)
     scale, form, unit = (100, ".1f", "%") if shares else (1, ".3f", "")
     mean, low, high = (f"{scale * end:{form}}{unit}" for end in (value.estimate, value.low, value.high))
     seconds = "-" if row.seconds is None else f"{row.seconds:,.0f}"

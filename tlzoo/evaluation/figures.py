@@ -84,6 +84,32 @@ def reliability_figure(named: Sequence[tuple[str, Reliability]]) -> Pixels:
     return _drawn(draw, (4.4 * len(named), 4.4))
 
 
+def scatter_figure(true: npt.NDArray[Any], predicted: npt.NDArray[Any], radius: float) -> Pixels:
+    """Draws predicted over true numbers, the diagonal where both agree, and a band around it.
+
+    Args:
+        true: (n,).
+        predicted: (n,).
+        radius: Half the height of the band.
+
+    Returns:
+        uint8 (h, w, 3).
+    """
+    ends = [float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))]
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure, f"shaded: ± {radius:.4g}")
+        axes.fill_between(
+            ends, [end - radius for end in ends], [end + radius for end in ends], color=_ACCENT, alpha=0.1
+        )
+        axes.plot(ends, ends, "--", color=_MUTED, linewidth=1)
+        axes.scatter(true, predicted, s=14, color=_ACCENT, alpha=0.5, linewidths=0)
+        axes.set_xlabel("true", color=_MUTED)
+        axes.set_ylabel("predicted", color=_MUTED)
+
+    return _drawn(draw, (5.4, 5.0))
+
+
 def mistakes_figure(pictures: Sequence[tuple[Pixels | None, str]], columns: int = 6) -> Pixels:
     """Draws pictures in a grid, each with a caption.
 

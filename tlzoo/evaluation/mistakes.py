@@ -7,16 +7,20 @@ import io
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tlzoo import paths
 from tlzoo.errors import TlzooError
+from tlzoo.evaluation.attribution import Push
 
 #: Longest side of a thumbnail, in pixels.
 THUMBNAIL = 160
+
+#: Characters of a text that are kept.
+SHOWN_TEXT = 2000
 
 Image = npt.NDArray[np.uint8]
 ReadImage = Callable[[Any], Image]
@@ -39,6 +43,26 @@ class Mistake:
     predicted: int
     probability: float
     probability_of_label: float
+
+    def told(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """Returns what reports say of it."""
+        return {
+            "label": class_names[self.label],
+            "predicted": class_names[self.predicted],
+            "probability": self.probability,
+            "probability_of_label": self.probability_of_label,
+        }
+
+
+class Told(Protocol):
+    """A mistake of any task."""
+
+    @property
+    def index(self) -> int:
+        """Position in the data set."""
+
+    def told(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """Returns what reports say of it."""
 
 
 def worst_mistakes(
@@ -78,23 +102,26 @@ def worst_mistakes(
 
 def write_mistakes(
     run_dir: Path,
-    mistakes: Sequence[Mistake],
+    mistakes: Sequence[Told],
     items: Sequence[Any],
     class_names: Sequence[str],
     read_image: ReadImage | None = None,
     names: Sequence[str] | None = None,
+    pushes: Sequence[Sequence[Push]] = (),
 ) -> list[dict[str, Any]]:
     """Writes thumbnails and `mistakes.json` into `run_dir/mistakes`, in place of what was there.
 
-    An item that cannot be read keeps its entry, without a picture.
+    Of texts, their beginnings stand in `mistakes.json` itself. An item that cannot be read keeps its entry, without
+    a picture.
 
     Args:
         run_dir: The run folder.
         mistakes: Worst first.
-        items: The data set's items: paths, or uint8 arrays (h, w, 3) or (h, w).
+        items: The data set's items: paths, uint8 arrays (h, w, 3) or (h, w), or texts.
         class_names: c names in label order.
         read_image: Turns a path into uint8 (h, w, 3); by default that of `tlzoo.data.images`.
         names: What each item is called; by default its path, or `array:<index>`.
+        pushes: Of the first texts, what each stretch of the part that is shown did; in the order of the mistakes.
 
     Returns:
         What `mistakes.json` holds.
@@ -105,23 +132,28 @@ def write_mistakes(
     with paths.new_dir(target) as folder:
         for number, mistake in enumerate(mistakes):
             item = items[mistake.index]
-            picture = _thumbnail(item, read_image)
+            text = item if isinstance(item, str) else None
+            picture = b"" if text is not None else _thumbnail(item, read_image)
             file = f"{number:03d}.png" if picture else ""
             if picture:
                 (folder / file).write_bytes(picture)
             called = f"array:{mistake.index}" if isinstance(item, np.ndarray) else str(item)
+            shown = {} if text is None else _shown(text, pushes[number] if number < len(pushes) else ())
             entries.append(
                 {
                     "file": file,
                     "item": names[mistake.index] if names else called,
-                    "label": class_names[mistake.label],
-                    "predicted": class_names[mistake.predicted],
-                    "probability": mistake.probability,
-                    "probability_of_label": mistake.probability_of_label,
+                    **mistake.told(class_names),
+                    **shown,
                 }
             )
         paths.write_json(folder / "mistakes.json", entries)
     return entries
+
+
+def _shown(text: str, pushes: Sequence[Push]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"text": text[:SHOWN_TEXT], "cut": len(text) > SHOWN_TEXT}
+    return shown | ({"pushes": [dataclasses.asdict(push) for push in pushes]} if pushes else {})
 
 
 def thumbnail(image: Image, side: int = THUMBNAIL) -> Image:

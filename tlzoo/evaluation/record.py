@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from tlzoo.cards import BackboneCard
 from tlzoo.errors import RunError
+from tlzoo.metrics import multilabel
 from tlzoo.metrics.calibration import softmax
 from tlzoo.metrics.classification import Scores
-from tlzoo.plans import Plan
+from tlzoo.metrics.regression import RegressionScores
+from tlzoo.plans import Plan, TaskName
 
 #: What a finished run holds at least.
 REQUIRED = ("config.json", "plan.json", "card.json", "labels.json", "predictions.npz", "metrics.json")
@@ -28,12 +30,12 @@ class Predictions:
 
     Attributes:
         index: (n,) positions in the data set.
-        labels: (n,) in 0..c-1.
-        logits: (n, c), before temperature scaling.
+        labels: (n,) in 0..c-1; by task numbers (n,), or zeros and ones (n, c).
+        logits: (n, c), before temperature scaling; for regression numbers (n, 1).
     """
 
     index: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[Any]
     logits: npt.NDArray[np.float32]
 
 
@@ -90,6 +92,11 @@ class RunRecord:
         """What was done."""
         return Plan.model_validate(self._json("plan.json"))
 
+    @property
+    def task(self) -> TaskName:
+        """What was learned."""
+        return self.plan.task
+
     @functools.cached_property
     def card(self) -> BackboneCard:
         """What was built on."""
@@ -105,13 +112,25 @@ class RunRecord:
         """All of `metrics.json`."""
         return dict(self._json("metrics.json"))
 
+    @functools.cached_property
+    def choice(self) -> dict[str, Any]:
+        """How this run was chosen among others: `choice.json`; empty if nobody chose."""
+        return dict(self._json("choice.json")) if (self.path / "choice.json").is_file() else {}
+
+    @property
+    def thresholds(self) -> list[float]:
+        """Probability from which on each label is predicted, where there are several."""
+        return [float(each) for each in self.metrics.get("thresholds", ())]
+
     @property
     def temperature(self) -> float:
         """What logits are divided by."""
         return float(self.metrics.get("temperature", 1.0))
 
-    def scores(self, split: str) -> Scores:
-        """Returns the scores of `validation` or `test`, or those the `majority` baseline has on test.
+    def scores(self, split: str) -> Any:
+        """Returns the scores of `validation` or `test`, or those the baseline has on test.
+
+        The baseline is called `majority` for classification and `baseline` for the other tasks.
 
         Raises:
             RunError: The run has none.
@@ -122,10 +141,11 @@ class RunRecord:
                 allowed="validation, test, majority.",
                 do="Train again.",
             )
-        return Scores.from_dict(self.metrics[split])
+        kinds = {"regression": RegressionScores, "multilabel": multilabel.MultilabelScores}
+        return kinds.get(self.task, Scores).from_dict(self.metrics[split])  # type: ignore[attr-defined]
 
     @property
-    def test(self) -> Scores:
+    def test(self) -> Any:
         """Scores of the test split."""
         return self.scores("test")
 
@@ -177,7 +197,15 @@ class RunRecord:
 
     def probabilities(self, split: str = "test") -> npt.NDArray[np.float64]:
         """Returns calibrated probabilities (n, c) of a split."""
-        return softmax(self.predictions(split).logits, self.temperature)
+        turn = multilabel.sigmoid if self.task == "multilabel" else softmax
+        return turn(self.predictions(split).logits, self.temperature)
+
+    def answers(self, split: str = "test") -> npt.NDArray[np.float64]:
+        """Returns what `metrics.resampled` takes of a split: probabilities, centred scores, or numbers (n,)."""
+        if self.task == "regression":
+            return self.predictions(split).logits[:, 0].astype(np.float64)
+        found = self.probabilities(split)
+        return multilabel.centred(found, self.thresholds) if self.task == "multilabel" else found
 
     @property
     def features(self) -> npt.NDArray[np.float32] | None:

@@ -6,10 +6,17 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tlzoo.metrics.calibration import Reliability
+
+Numbers = npt.NDArray[np.floating[Any]]
+
+#: Most dots that are drawn; more would only grow the page.
+MOST_DOTS = 2000
 
 WIDTH, HEIGHT = 460, 236
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 26
@@ -102,6 +109,43 @@ def reliability_chart(title: str, found: Reliability) -> str:
         parts.append(f'<text class="tick" x="{x}" y="{base}" text-anchor="middle">{tick:.0%}</text>')
     parts.append(f'<path class="axis" d="M{left} {top}V{top + side}H{left + side}"/>')
     return _svg(title, left + side + 16, top + side + strip + 36, parts)
+
+
+def scatter_chart(title: str, true: Numbers, predicted: Numbers, radius: float = 0.0) -> str:
+    """Returns predicted over true numbers as dots, the diagonal where both agree, and a band around it.
+
+    Args:
+        title: What the chart shows, for readers that cannot see it.
+        true: Finite (n,); n is at least 1.
+        predicted: Finite (n,).
+        radius: Half the height of the band.
+    """
+    _, ticks = _linear_axis([*true.tolist(), *predicted.tolist()])
+    low, high, side, left, top = ticks[0], ticks[-1], 360, 56, 12
+
+    def place(value: float) -> float:
+        return (value - low) / (high - low) * side
+
+    reach = min(place(low + radius), float(side))
+    corners = f"M0 {side}V{side - reach:.1f}L{side - reach:.1f} 0H{side}V{reach:.1f}L{reach:.1f} {side}Z"
+    parts = [
+        f'<path class="inside" transform="translate({left} {top})" d="{corners}"/>',
+        f'<path class="diagonal" d="M{left} {top + side}L{left + side} {top}"/>',
+    ]
+    for tick in ticks:
+        y, x = top + side - place(tick), left + place(tick)
+        parts.append(f'<path class="grid" d="M{left} {y:.1f}H{left + side}"/>')
+        parts.append(f'<text class="tick" x="{left - 7}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(
+            f'<text class="tick" x="{x:.1f}" y="{top + side + 18}" text-anchor="middle">{tick:g}</text>'
+        )
+    chosen = np.random.default_rng(0).permutation(len(true))[:MOST_DOTS]
+    parts += [
+        f'<circle class="dot" cx="{left + place(x):.1f}" cy="{top + side - place(y):.1f}" r="3"/>'
+        for x, y in zip(true[chosen].tolist(), predicted[chosen].tolist(), strict=True)
+    ]
+    parts.append(f'<path class="axis" d="M{left} {top}V{top + side}H{left + side}"/>')
+    return _svg(title, left + side + 16, top + side + 28, parts)
 
 
 def _svg(title: str, width: float, height: float, parts: Sequence[str]) -> str:

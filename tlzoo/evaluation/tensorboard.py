@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tlzoo.evaluation import figures, views
+from tlzoo.evaluation import figures, markdown, views
 from tlzoo.evaluation.record import RunRecord
 from tlzoo.metrics.calibration import reliability, softmax
 from tlzoo.metrics.classification import confusion_counts
+from tlzoo.plans import Plan
 
-#: Metrics of the HParams page, by the field of `Scores` they come from.
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc")
+#: Metrics of the HParams page, by the field of the task's scores they come from.
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "auroc"),
+    "multilabel": ("macro_f1", "micro_f1", "mean_average_precision", "subset_accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "r2", "spearman"),
+}
+#: The baseline beside them: its name in `metrics.json`, and what is told of it.
+BASELINES = {
+    "classification": ("majority", "accuracy"),
+    "multilabel": ("baseline", "macro_f1"),
+    "regression": ("baseline", "rmse"),
+}
 #: Most classes that get a PR curve of their own.
 MOST_CURVES = 20
 #: Most points the projector is given.
@@ -25,7 +36,9 @@ MOST_POINTS = 5000
 THRESHOLDS = 201
 
 
-def write_evidence(run_dir: Path, *, logdir: Path | None = None) -> Path:
+def write_evidence(
+    run_dir: Path, *, logdir: Path | None = None, texts: Mapping[int, str] | None = None
+) -> Path:
     """Writes what TensorBoard shows about a finished run, in place of what was there.
 
     Point TensorBoard at the folder above many runs to compare them on its HParams page.
@@ -33,6 +46,7 @@ def write_evidence(run_dir: Path, *, logdir: Path | None = None) -> Path:
     Args:
         run_dir: The run folder.
         logdir: Where to write; by default `run_dir/tensorboard/test`.
+        texts: How each text begins, by its index in the data set; the projector shows it. None for images.
 
     Returns:
         The folder written.
@@ -59,7 +73,7 @@ def write_evidence(run_dir: Path, *, logdir: Path | None = None) -> Path:
         _write_curves(record)
         _write_texts(record)
     writer.close()
-    _write_projector(record, target)
+    _write_projector(record, target, texts)
     return target
 
 
@@ -68,8 +82,9 @@ def _write_scores(record: RunRecord) -> None:
     from tensorboard.plugins.hparams import api as hp
     from tensorboard.plugins.hparams import api_pb2, summary
 
-    values = {f"test/{name}": getattr(record.test, name) for name in METRICS}
-    values["test/majority_accuracy"] = record.scores("majority").accuracy
+    values = {f"test/{name}": getattr(record.test, name) for name in METRICS[record.task]}
+    baseline, told = BASELINES[record.task]
+    values[f"test/{baseline}_{told}"] = getattr(record.scores(baseline), told)
     values["seconds"] = record.metrics.get("seconds")
     known = {tag: value for tag, value in values.items() if value is not None}
     for tag, value in known.items():
@@ -94,7 +109,7 @@ def hyperparameters(record: RunRecord) -> dict[str, Any]:
         "recipe": plan.recipe,
         "backbone": plan.backbone,
         "pretrained": plan.pretrained,
-        "pixels": plan.size[0],
+        **_seen(plan),
         "phases": " > ".join(phase.name for phase in plan.phases),
         "epochs": sum(phase.epochs for phase in plan.phases),
         "batch_size": last.batch_size,
@@ -109,7 +124,29 @@ def hyperparameters(record: RunRecord) -> dict[str, Any]:
     return choices | ({"l2": float(l2)} if l2 is not None else {})
 
 
+def _seen(plan: Plan) -> dict[str, Any]:
+    return (
+        {"length": plan.length, "long_text": plan.long_text}
+        if plan.size == (0, 0)
+        else {"pixels": plan.size[0]}
+    )
+
+
 def _write_images(record: RunRecord) -> None:
+    import tensorflow as tf
+
+    if record.task == "classification":
+        _write_class_images(record)
+    if record.task == "regression":
+        labels, values = record.predictions("test").labels, record.answers("test")
+        radius = float(record.metrics["band"]["radius"])
+        tf.summary.image("evidence/scatter", figures.scatter_figure(labels, values, radius)[None])
+    if record.mistakes and "text" not in record.mistakes[0]:
+        pictures = [(_picture(record.path, each), _caption(each)) for each in record.mistakes]
+        tf.summary.image("evidence/worst_mistakes", figures.mistakes_figure(pictures)[None])
+
+
+def _write_class_images(record: RunRecord) -> None:
     import tensorflow as tf
 
     seen, names = record.predictions("test"), record.class_names
@@ -120,9 +157,6 @@ def _write_images(record: RunRecord) -> None:
     ]
     tf.summary.image("evidence/confusion_matrix", figures.confusion_figure(counts, names)[None])
     tf.summary.image("evidence/calibration", figures.reliability_figure(found)[None])
-    if record.mistakes:
-        pictures = [(_picture(record.path, each), _caption(each)) for each in record.mistakes]
-        tf.summary.image("evidence/worst_mistakes", figures.mistakes_figure(pictures)[None])
 
 
 def _picture(run_dir: Path, entry: dict[str, Any]) -> npt.NDArray[np.uint8] | None:
@@ -137,7 +171,8 @@ def _picture(run_dir: Path, entry: dict[str, Any]) -> npt.NDArray[np.uint8] | No
 
 def _caption(entry: dict[str, Any]) -> str:
     predicted, label = (str(entry[key])[:20] for key in ("predicted", "label"))
-    return f"{predicted} {entry['probability']:.0%}\nis {label}"
+    sure = f" {entry['probability']:.0%}" if "probability" in entry else ""
+    return f"{predicted}{sure}\nis {label}"
 
 
 def _write_curves(record: RunRecord) -> None:
@@ -145,15 +180,19 @@ def _write_curves(record: RunRecord) -> None:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.pr_curve import metadata
 
+    if record.task == "regression":
+        return
     labels, probabilities = record.predictions("test").labels, record.probabilities("test")
-    present = np.flatnonzero(np.bincount(labels, minlength=len(record.class_names)))
-    f1s = {i: record.test.per_class[i].f1 or 0.0 for i in present}
+    several = record.task == "multilabel"
+    right = labels > 0 if several else labels[:, None] == np.arange(len(record.class_names))
+    rows = record.test.per_label if several else record.test.per_class
+    f1s = {i: rows[i].f1 or 0.0 for i in np.flatnonzero(right.any(axis=0))}
     # The plugin's own ops need TensorFlow 1 graphs, so its tensor is computed here and its message written raw.
-    for i in sorted(present, key=lambda i: f1s[i])[:MOST_CURVES]:
+    for i in sorted(f1s, key=lambda i: f1s[i])[:MOST_CURVES]:
         about = metadata.create_summary_metadata(
             record.class_names[i], "One class against the rest.", THRESHOLDS
         )
-        tensor = tf.make_tensor_proto(pr_curve(labels == i, probabilities[:, i]), dtype=tf.float32)
+        tensor = tf.make_tensor_proto(pr_curve(right[:, i], probabilities[:, i]), dtype=tf.float32)
         summary = Summary()
         value = summary.value.add(tag=f"pr_curves/{i}", metadata=about)
         value.tensor.MergeFromString(tensor.SerializeToString())
@@ -187,37 +226,47 @@ def _write_texts(record: RunRecord) -> None:
 
     plan, card = views.plan(record), record.card
     rows = [[name, *values] for name, values in plan["table"].items()]
-    tf.summary.text("plan", _markdown(["", *plan["names"]], rows))
+    tf.summary.text("plan", markdown.table(["", *plan["names"]], rows))
     facts = {"network": card.title, "weights": card.locator, "parameters": f"{card.params:,}",
              "pretrained on": card.pretraining.dataset, "licence": card.licence, "citation": card.citation,
              "stages": ", ".join(stage.name for stage in card.stages), "notes": card.notes}  # fmt: skip
     told = [[name, text] for name, text in facts.items() if text]
-    tf.summary.text("backbone", _markdown(told[0], told[1:]))
+    tf.summary.text("backbone", markdown.table(told[0], told[1:]))
     again = views.reproduction(record)
     pairs = [["command", again["command"]], *([name, str(value)] for name, value in again["rows"])]
-    tf.summary.text("reproduce", _markdown(pairs[0], pairs[1:]))
+    tf.summary.text("reproduce", markdown.table(pairs[0], pairs[1:]))
+    if mistakes := [each for each in record.mistakes if "text" in each]:
+        tf.summary.text("evidence/worst_mistakes", markdown.mistakes_table(mistakes))
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "; ") for cell in cells) + " |"
+def _words(record: RunRecord) -> tuple[list[str], list[str]]:
+    """Returns what each test example is, and what was said of it."""
+    seen, names = record.predictions("test"), record.class_names
+    if record.task == "regression":
+        return [f"{each:.6g}" for each in seen.labels], [f"{each:.6g}" for each in seen.logits[:, 0]]
+    if record.task == "classification":
+        return [names[at] for at in seen.labels], [names[at] for at in seen.logits.argmax(axis=1)]
+    said = record.answers("test") >= 0.5
+    wanted, told = (
+        ["; ".join(names[at] for at in np.flatnonzero(row)) for row in rows] for rows in (seen.labels, said)
+    )
+    return wanted, told
 
-    return "\n".join([line(header), line(["---"] * len(header)), *(line(row) for row in rows)])
 
-
-def _write_projector(record: RunRecord, target: Path) -> None:
+def _write_projector(record: RunRecord, target: Path, texts: Mapping[int, str] | None) -> None:
     from tensorboard.plugins import projector
 
     if record.features is None or len(record.features) < 2:
         return
-    seen, names = record.predictions("test"), record.class_names
+    seen = record.predictions("test")
     kept = np.random.default_rng(0).permutation(len(seen.labels))[:MOST_POINTS]
-    decisions = seen.logits.argmax(axis=1)
+    wanted, said = _words(record)
     items = {row["index"]: row["item"] for row in record.splits}
-    lines = [["label", "predicted", "right", "item"]]
+    lines = [["label", "predicted", "right", "item", *(["text"] if texts else [])]]
     for i in kept:
-        right = "yes" if decisions[i] == seen.labels[i] else "no"
-        lines.append([names[seen.labels[i]], names[decisions[i]], right, items.get(str(seen.index[i]), "")])
+        right = "yes" if said[i] == wanted[i] else "no"
+        begins = [texts.get(int(seen.index[i]), "")] if texts else []
+        lines.append([wanted[i], said[i], right, items.get(str(seen.index[i]), ""), *begins])
     text = "".join("\t".join(" ".join(cell.split()) for cell in line) + "\n" for line in lines)
     (target / "features.tsv").write_text(text, encoding="utf-8")
     features = np.ascontiguousarray(record.features[kept], np.float32)

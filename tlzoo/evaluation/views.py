@@ -10,17 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from tlzoo.errors import RunError
 from tlzoo.evaluation.record import RunRecord
 from tlzoo.evaluation.svg import Band, Series, line_chart, reliability_chart
+from tlzoo.evaluation.texts import fact_rows, remarks
 from tlzoo.metrics.bootstrap import metric_interval, paired_difference
 from tlzoo.metrics.calibration import reliability, softmax
 from tlzoo.metrics.classification import Scores, confusion_counts
-from tlzoo.plans import Phase
+from tlzoo.plans import Phase, Plan
 
 #: Most classes for which the whole confusion matrix is drawn.
 WIDEST_MATRIX = 16
+#: What is drawn beside the loss, by task: title, key in the log, whether it is a share.
+SHOWN = {
+    "classification": ("Accuracy", "accuracy", True),
+    "multilabel": ("Accuracy of labels", "label_accuracy", True),
+    "regression": ("Mean absolute error", "mae", False),
+}
 #: Most rows of a table that is not folded away.
 LONGEST_TABLE = 30
 
@@ -71,6 +79,7 @@ def scores(record: RunRecord) -> list[tuple[str, Scores]]:
 def curves(record: RunRecord) -> View:
     """Returns the training curves over all phases, and the learning rate of each stage."""
     log, bands = record.log, phase_bands(record.log)
+    title, shown, share = SHOWN[record.task]
 
     def line(key: str, name: str, style: str) -> Series:
         return Series(name, [row.get(key) for row in log], style)
@@ -88,15 +97,15 @@ def curves(record: RunRecord) -> View:
             ),
         ),
         (
-            "Accuracy",
+            title,
             line_chart(
-                "Accuracy over epochs",
+                f"{title} over epochs",
                 [
-                    line("accuracy", "training", "series train"),
-                    line("val_accuracy", "validation", "series validation"),
+                    line(shown, "training", "series train"),
+                    line(f"val_{shown}", "validation", "series validation"),
                 ],
                 bands,
-                percent=True,
+                percent=share,
             ),
         ),
     ]
@@ -174,7 +183,9 @@ def data(record: RunRecord) -> View:
     """Returns the facts about the data: sizes, classes, skipped files."""
     facts, names = record.config.get("data", {}), record.class_names
     sizes = Counter(row["split"] for row in record.splits)
-    by_class = Counter((_class_name(row["label"], names), row["split"]) for row in record.splits)
+    by_class = Counter(
+        (name, row["split"]) for row in record.splits for name in _class_names(row["label"], record)
+    )
     parts = [part for part in ("train", "validation", "test") if sizes[part]]
     rows = [(name, [by_class[name, part] for part in parts]) for name in names]
     totals = sorted(sum(counts) for _, counts in rows)
@@ -189,7 +200,16 @@ def data(record: RunRecord) -> View:
         "median": round(float(np.median(totals or [0]))),
         "skipped": skipped,
         "groups": len({row.get("group") for row in record.splits} - {"", None}),
+        "texts": fact_rows(record.metrics.get("texts")),
+        "remarks": remarks(record.metrics.get("texts"), record.card.input.length),
     }
+
+
+def _class_names(label: str, record: RunRecord) -> Sequence[str]:
+    """Returns what an item counts for: its class, each of its labels, or the one number."""
+    if record.task == "multilabel":
+        return label.split(";") if label else ()
+    return record.class_names if record.task == "regression" else (_class_name(label, record.class_names),)
 
 
 def _class_name(label: str, names: Sequence[str]) -> str:
@@ -215,7 +235,9 @@ def plan(record: RunRecord) -> View:
     for setting in Phase.model_fields:
         if setting in {"name", "trains"}:
             continue
-        shown = [_setting(setting, getattr(phase, setting)) for phase in phases]
+        shown = [
+            "" if setting in phase.unsaid else _setting(setting, getattr(phase, setting)) for phase in phases
+        ]
         if any(shown):
             table[setting.replace("_", " ")] = [value or "off" for value in shown]
         else:
@@ -224,7 +246,17 @@ def plan(record: RunRecord) -> View:
     if isinstance(seconds, Mapping):
         table["seconds"] = [f"{seconds.get(phase.name, 0):.1f}" for phase in phases]
     table["epochs"] = [f"{trained[phase.name]} of {phase.epochs}" for phase in phases]
-    return {"names": [phase.name for phase in phases], "table": table, "off": off}
+    return {"names": [phase.name for phase in phases], "table": table, "off": off, "seen": _seen(record.plan)}
+
+
+def _seen(plan: Plan) -> str:
+    """Says what of an example was looked at."""
+    if plan.size != (0, 0):
+        return f"{plan.size[0]} × {plan.size[1]} pixels, resized by {plan.resize}"
+    if not plan.length:
+        return "Whole texts"
+    kept = {"head": "the beginning of", "head_tail": "beginning and end of", "chunks": "all of, in chunks,"}
+    return f"Up to {plan.length} tokens, {kept[plan.long_text]} longer texts"
 
 
 def _setting(name: str, value: Any) -> str:
@@ -237,9 +269,11 @@ def _setting(name: str, value: Any) -> str:
             for key, inner in changes.items()
         ]
         return ", ".join(words) if value.active else ""
+    if isinstance(value, BaseModel):
+        return ", ".join(f"{key} {inner}" for key, inner in value if inner not in (0, ()))
     if isinstance(value, tuple):
         return ", ".join(f"{each:g}" for each in value)
-    return "" if value in (0, False) else f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if value in (0, False, None) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def reproduction(record: RunRecord) -> View:

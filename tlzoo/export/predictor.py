@@ -1,42 +1,33 @@
-"""Asks a bundle in this process: any images in, labels out, however many there are."""
+"""Asks a bundle in this process: any images or texts in, labels out, however many there are."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tlzoo.bundle import BundleFacts, read_bundle
-from tlzoo.data import images
-from tlzoo.data.listing import SUFFIXES
-from tlzoo.errors import DataError
-from tlzoo.export.exportable import Resize
-from tlzoo.export.predictions import Prediction, write_csv
+from tlzoo.errors import BundleError
+from tlzoo.export.items import reader_for
+from tlzoo.items import Item, Named, Reader, Ready
+from tlzoo.lite_network import LiteNetwork
+from tlzoo.predictions import Prediction, write_csv
 
-__all__ = ["Item", "Prediction", "Predictor", "write_csv"]
+__all__ = ["Item", "Named", "Prediction", "Predictor", "write_csv"]
 
-Item = str | Path | bytes | np.ndarray | Image.Image
+OPS = ("tensorflow_text",)
+"""Libraries of ops that a bundle may need."""
+
 OnError = Literal["report", "raise"]
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """An item on its way: encoded bytes for the graph, or uint8 pixels of the model's size, or an error."""
-
-    name: str
-    item: Any
-    encoded: bytes | None = None
-    pixels: np.ndarray | None = None
-    error: DataError | None = None
 
 
 class Predictor:
@@ -54,8 +45,12 @@ class Predictor:
 
     def __init__(self, folder: Path, facts: BundleFacts) -> None:
         self.folder, self.facts = folder, facts
+        self._reader = reader_for(facts)
+        for library in facts.needs_ops:
+            _know_ops(library)
         self._model = tf.saved_model.load(str(folder))
         self._signatures = self._model.signatures
+        self._network = LiteNetwork.of(folder, facts, self._model)
 
     @classmethod
     def load(cls, path: Path | str, *, verify: bool = False) -> Predictor:
@@ -83,155 +78,129 @@ class Predictor:
 
     def stream(
         self,
-        items: Iterable[Item] | Item,
+        items: Iterable[Item | Named] | Item,
         *,
         batch_size: int = 16,
         top: int | None = None,
         on_error: OnError = "report",
+        reader: Reader | None = None,
     ) -> Iterator[Prediction]:
         """Answers for one item after another, in order, holding two batches at a time.
 
         Args:
-            items: Paths of images or folders (searched through recursively), encoded bytes, arrays as
-                `tlzoo.data.images.read_image` takes them, Pillow images; or just one of these.
-            batch_size: Images per call of the graph.
+            items: Of a bundle for images: paths of images or folders (searched through recursively), encoded bytes,
+                arrays as `tlzoo.data.images.read_image` takes them, Pillow images. For texts: strings, or `Path`s of
+                .txt files and folders of them. Or just one of these.
+            batch_size: Items per call of the graph.
             top: How many of the likeliest classes to give; all of them by default.
-            on_error: `report` an image that cannot be read as a prediction with `error`, or `raise`.
+            on_error: `report` an item that cannot be read as a prediction with `error`, or `raise`.
+            reader: How items are read, if not as the bundle's modality is.
 
         Yields:
-            One prediction per image.
+            One prediction per item.
 
         Raises:
-            DataError: An image cannot be read, and `on_error` is `raise`.
+            DataError: An item cannot be read, and `on_error` is `raise`.
         """
-        for batch in self._batches(_one_by_one(items), batch_size):
-            for loaded, probabilities in self._answers(batch):
+        reader = reader or self._reader
+        for batch in self._batches(reader, reader.each(items), batch_size):
+            for loaded, probabilities in self._answers(reader, batch):
                 if loaded.error is not None and on_error == "raise":
                     raise loaded.error
                 yield self._prediction(loaded, probabilities, top)
 
-    def _batches(self, items: Iterator[tuple[str, Any]], batch_size: int) -> Iterator[list[_Loaded]]:
+    def _batches(
+        self, reader: Reader, items: Iterator[tuple[str, Any]], batch_size: int
+    ) -> Iterator[list[Ready]]:
         """Loads items in threads, at most two batches ahead, so that reading hides behind computing."""
-        waiting: deque[Future[_Loaded]] = deque()
+        waiting: deque[Future[Ready]] = deque()
         with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
             while True:
                 for name, item in itertools.islice(items, 2 * batch_size - len(waiting)):
-                    waiting.append(pool.submit(self._load_item, name, item))
+                    waiting.append(pool.submit(reader.read, name, item))
                 if not waiting:
                     return
                 yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
 
-    def _load_item(self, name: str, item: Any) -> _Loaded:
-        try:
-            if isinstance(item, (str, Path)):
-                # What cannot even be opened is named by `read_image`, below.
-                item = Path(item)
-                encoded = item.read_bytes() if item.is_file() else b""
-            else:
-                encoded = bytes(item) if isinstance(item, (bytes, bytearray, memoryview)) else b""
-            if _graph_decodes(encoded):
-                return _Loaded(name, item, encoded=encoded)
-            return _Loaded(name, item, pixels=self._read(item))
-        except OSError as error:
-            return _Loaded(
-                name, item, error=DataError(f"'{name}' cannot be read: {error.strerror or error}.")
-            )
-        except DataError as error:
-            return _Loaded(name, item, error=error)
-
-    def _read(self, item: Any) -> np.ndarray:
-        """Goes the Python way for what the graph cannot decode; the resizing is the graph's own."""
-        if isinstance(item, Path) and item.is_dir():
-            raise DataError(
-                f"Folder '{item}' holds no images.",
-                allowed=f"files that end in {', '.join(sorted(SUFFIXES))}.",
-                do="Give another folder, or name the files.",
-            )
-        resize: Resize = self.facts.resize
-        return images.resize(tf.constant(images.read_image(item)), self.facts.size, resize).numpy()
-
-    def _answers(self, batch: list[_Loaded]) -> list[tuple[_Loaded, np.ndarray | None]]:
-        encoded = [index for index, one in enumerate(batch) if one.encoded is not None]
+    def _answers(self, reader: Reader, batch: list[Ready]) -> list[tuple[Ready, np.ndarray | None]]:
         found: dict[int, np.ndarray] = {}
+        raw = [index for index, one in enumerate(batch) if one.raw is not None]
         try:
-            if encoded:
-                found.update(
-                    zip(encoded, self._ask_encoded([batch[index] for index in encoded]), strict=True)
-                )
+            if raw:
+                found.update(zip(raw, self._ask([batch[index] for index in raw]), strict=True))
         except tf.errors.OpError:
-            # One broken image fails its whole batch in the graph: ask one by one to find it.
-            for index in encoded:
-                batch[index], answer = self._alone(batch[index])
+            # One broken item fails its whole batch in the graph: ask one by one to find it.
+            for index in raw:
+                batch[index], answer = self._alone(reader, batch[index])
                 found.update({} if answer is None else {index: answer})
-        arrays = [index for index, one in enumerate(batch) if one.pixels is not None]
-        if arrays:
-            found.update(
-                zip(arrays, self._ask_pixels([batch[index].pixels for index in arrays]), strict=True)
-            )
+        pixels = [index for index, one in enumerate(batch) if one.eaten is not None]
+        if pixels:
+            found.update(zip(pixels, self._ask_pixels([batch[index].eaten for index in pixels]), strict=True))
         return [(one, found.get(index)) for index, one in enumerate(batch)]
 
-    def _alone(self, loaded: _Loaded) -> tuple[_Loaded, np.ndarray | None]:
+    def _alone(self, reader: Reader, ready: Ready) -> tuple[Ready, np.ndarray | None]:
         try:
-            return loaded, self._ask_encoded([loaded])[0]
+            return ready, self._ask([ready])[0]
         except tf.errors.OpError:
-            try:
-                return _Loaded(loaded.name, loaded.item, pixels=self._read(loaded.item)), None
-            except DataError as error:
-                return _Loaded(loaded.name, loaded.item, error=error), None
+            return reader.rescued(ready), None
 
-    def _ask_encoded(self, batch: Sequence[_Loaded]) -> np.ndarray:
-        contents = tf.constant([one.encoded for one in batch], tf.string)
-        return self._signatures["serving_default"](image_bytes=contents)["probabilities"].numpy()
+    def _ask(self, batch: Sequence[Ready]) -> np.ndarray:
+        return self._rows("serving_default", np.array([one.raw for one in batch], object))
 
     def _ask_pixels(self, batch: Sequence[np.ndarray | None]) -> np.ndarray:
-        pixels = tf.constant(np.stack([one for one in batch if one is not None]).astype(np.float32))
-        return self._signatures["pixels"](pixels=pixels)["probabilities"].numpy()
+        return self._rows("pixels", np.stack([one for one in batch if one is not None]))
 
-    def _prediction(self, loaded: _Loaded, answer: np.ndarray | None, top: int | None) -> Prediction:
+    def _rows(self, key: str, given: np.ndarray) -> np.ndarray:
+        """Returns probabilities (n, c); of a regression the number and its band (n, 3); and a score of foreignness."""
+        answer = self._answer(key, given)
+        if self.facts.task == "regression":
+            rows = np.stack([answer[name] for name in ("value", "low", "high")], axis=1)
+        else:
+            rows = answer["probabilities"]
+        return rows if self.facts.ood is None else np.column_stack([rows, answer["ood_score"]])
+
+    def _answer(self, key: str, given: np.ndarray) -> dict[str, np.ndarray]:
+        if self._network is not None and self._network.takes(key, given):
+            return self._network.run(key, given)
+        signature = self._signatures[key]
+        (name,) = signature.structured_input_signature[1]
+        return {alias: value.numpy() for alias, value in signature(**{name: tf.constant(given)}).items()}
+
+    def _prediction(self, loaded: Ready, answer: np.ndarray | None, top: int | None) -> Prediction:
         if answer is None:
             return Prediction(loaded.name, error=str(loaded.error))
+        if self.facts.ood is not None:
+            told = self._said(loaded, answer[:-1], top)
+            return replace(told, ood_score=float(answer[-1]))
+        return self._said(loaded, answer, top)
+
+    def _said(self, loaded: Ready, answer: np.ndarray, top: int | None) -> Prediction:
+        if self.facts.task == "regression":
+            value, low, high = (float(number) for number in answer)
+            return Prediction(loaded.name, value=value, low=low, high=high)
         names, ranked = self.facts.class_names, np.argsort(-answer, kind="stable")
         shown = range(len(names)) if top is None else ranked[:top]
         by_class = {names[index]: float(answer[index]) for index in shown}
+        if self.facts.task == "multilabel":
+            reached = answer >= np.asarray(self.facts.thresholds, np.float32)
+            labels = tuple(names[at] for at in np.flatnonzero(reached))
+            return Prediction(loaded.name, probabilities=by_class, labels=labels)
         return Prediction(loaded.name, names[ranked[0]], float(answer[ranked[0]]), by_class)
 
 
-def _graph_decodes(encoded: bytes) -> bool:
-    if encoded[:4] == b"RIFF":
-        return encoded[8:12] == b"WEBP"
-    return encoded.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"))
-
-
-def _one_by_one(items: Iterable[Item] | Item) -> Iterator[tuple[str, Any]]:
-    several: Any = [items] if _is_one(items) else items
-    for index, item in enumerate(several):
-        if isinstance(item, (str, Path)):
-            yield from ((str(path), path) for path in _files(Path(item)))
-        elif isinstance(item, (bytes, bytearray, memoryview)):
-            yield f"bytes:{index}", item
-        elif isinstance(item, Image.Image):
-            yield f"image:{index}", item
-        else:
-            yield f"array:{index}", item
-
-
-def _is_one(items: Any) -> bool:
-    if isinstance(items, np.ndarray):
-        return items.ndim < 4
-    return isinstance(items, (str, Path, bytes, bytearray, memoryview, Image.Image))
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """Walks a folder in order, one directory's names in memory at a time; gives the folder itself if it has none."""
-    if not path.is_dir():
-        yield path
-        return
-    empty = True
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                empty = False
-                yield Path(folder, name)
-    if empty:
-        yield path
+def _know_ops(library: str) -> None:
+    """Imports a library whose ops a graph needs; TensorFlow knows them from then on."""
+    if library not in OPS:  # the description may come from strangers
+        raise BundleError(
+            f"The bundle needs {library!r}, which this tlzoo does not know.",
+            allowed=f"TensorFlow's own ops, and those of {', '.join(OPS)}.",
+            do="Update tlzoo.",
+        )
+    try:
+        importlib.import_module(library)
+    except ImportError as error:
+        raise BundleError(
+            f"The bundle needs {library}, which cannot be imported: {error}.",
+            allowed="an environment that has it.",
+            do=f"pip install {library.replace('_', '-')}",
+        ) from error

@@ -21,6 +21,7 @@ from tlzoo import bundle
 from tlzoo.bundle import BundleFacts, ParityFacts, SignatureFacts, TensorFacts
 from tlzoo.errors import BundleError
 from tlzoo.export.exportable import Exportable
+from tlzoo.export.lite import fits_lite, hang_halves, keep_if_good
 from tlzoo.export.signatures import Endpoint, endpoints, root_of
 from tlzoo.export.verify import check_parity, reference_of
 from tlzoo.export.warmup import write_warmup
@@ -29,7 +30,13 @@ Step = Callable[[str], None]
 _TEMPORARY = ".export-"
 
 
-def export_saved_model(exportable: Exportable, directory: Path, *, progress: Step | None = None) -> Path:
+def export_saved_model(
+    exportable: Exportable,
+    directory: Path,
+    *,
+    network: Callable[[], bytes | None] | None = None,
+    progress: Step | None = None,
+) -> Path:
     """Writes the next version of a bundle.
 
     Everything is written to a hidden folder beside the versions, checked against the model in memory, flushed
@@ -39,6 +46,8 @@ def export_saved_model(exportable: Exportable, directory: Path, *, progress: Ste
     Args:
         exportable: What to export.
         directory: The model folder; made if missing.
+        network: Gives the network from what it eats to features (1, d) as a LiteRT file for one example. It is kept in
+            the bundle where it answers the same and is quicker than the graph; see `tlzoo.lite_network`.
         progress: Called with the name of each step as it begins.
 
     Returns:
@@ -57,18 +66,24 @@ def export_saved_model(exportable: Exportable, directory: Path, *, progress: Ste
     with _workspace(Path(directory)) as folder, ThreadPoolExecutor(1) as aside:
         expected = aside.submit(reference_of, exportable)
         say("Tracing and saving the graph")
-        signatures = _write_graph(exportable, folder)
+        content = network() if network is not None and fits_lite(exportable) else None
+        signatures = _write_graph(exportable, folder, halves=content is not None)
         bundle.write_labels(folder, exportable.class_names)
         write_warmup(folder, exportable)
         say("Comparing with the model in memory")
-        parity = check_parity(folder, exportable, expected.result())
+        loaded = tf.saved_model.load(str(folder))
+        parity = check_parity(folder, exportable, expected.result(), loaded)
+        lite = (
+            None if content is None else keep_if_good(content, folder, exportable, expected.result(), loaded)
+        )
         say("Describing and publishing")
-        bundle.write_facts(folder, _facts(exportable, signatures, parity, bundle.checksums(folder)))
+        facts = _facts(exportable, signatures, parity, bundle.checksums(folder))
+        bundle.write_facts(folder, facts.model_copy(update={"network": lite}))
         _flush(folder)
         return _publish(folder, Path(directory))
 
 
-def _write_graph(exportable: Exportable, folder: Path) -> dict[str, SignatureFacts]:
+def _write_graph(exportable: Exportable, folder: Path, *, halves: bool) -> dict[str, SignatureFacts]:
     asked = endpoints(exportable)
     traced = {
         one.name: tf.function(one.function, autograph=False).get_concrete_function(one.spec) for one in asked
@@ -77,8 +92,20 @@ def _write_graph(exportable: Exportable, folder: Path) -> dict[str, SignatureFac
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     # Not `keras.export.ExportArchive`: it hangs the functions on the root, and whatever function with a fixed
     # signature hangs there, TensorFlow traces and writes a second time. Traced ones are taken as they are.
-    tf.saved_model.save(root_of(traced.values()), str(folder), signatures=traced, options=options)
+    root = root_of(traced.values(), (*exportable.front.resources, *exportable.resources))
+    if halves:
+        hang_halves(root, asked, exportable)
+    tf.saved_model.save(root, str(folder), signatures=traced, options=options)
+    if "regress" in traced:
+        _name_method(folder, "regress")
     return {one.name: _signature_facts(one, traced[one.name]) for one in asked}
+
+
+def _name_method(folder: Path, key: str) -> None:
+    """Marks a signature as one for Regress, as TensorFlow Serving may insist; TensorFlow 2 marks all as Predict."""
+    methods = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
+    methods.replace_method_name(signature_key=key, method_name=tf.compat.v1.saved_model.REGRESS_METHOD_NAME)
+    methods.save()
 
 
 def _signature_facts(endpoint: Endpoint, concrete: Any) -> SignatureFacts:
@@ -109,18 +136,21 @@ def _facts(
         min_serving_version=".".join(tf.__version__.split(".")[:2]) + ".0",
         class_names=exportable.class_names,
         temperature=exportable.temperature,
-        size=exportable.size,
-        resize=exportable.resize,
+        **exportable.front.about(),
         signatures=signatures,
         backbone=exportable.card.name,
         card=exportable.card.model_dump(mode="json"),
         data_fingerprint=given.pop("data_fingerprint", ""),
         weights_hash=given.pop("weights_hash", ""),
         metrics=given.pop("metrics", {}),
-        task=given.pop("task", "classification"),
+        task=given.pop("task", exportable.task),
+        thresholds=exportable.thresholds,
+        band=exportable.band,
         facts=given,
         parity=parity,
         checksums=checksums,
+        ood=None if exportable.ood is None else exportable.ood.facts(),
+        conformal=exportable.conformal,
     )
 
 

@@ -9,16 +9,16 @@ graph and one set of weights. The names and shapes follow TensorFlow Serving's R
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
-from tlzoo.data import images
-from tlzoo.export.exportable import Exportable, Resize
+from tlzoo.export.answers import answers_of
+from tlzoo.export.exportable import Exportable
+from tlzoo.export.ood import OUTPUT
 
-IMAGE_FEATURE = "image/encoded"
 Tensors = dict[str, tf.Tensor]
 
 
@@ -28,145 +28,149 @@ class Endpoint:
 
     Attributes:
         name: What callers ask for.
-        function: Takes one tensor, gives named tensors.
         spec: The tensor it takes; `spec.name` is the input's name.
+        before: From that tensor to what the network eats.
+        answer: From there to named tensors, through the network.
+        after: From features to the same named tensors; None where the head is not known apart.
     """
 
     name: str
-    function: Callable[[tf.Tensor], Tensors]
     spec: tf.TensorSpec
+    before: Callable[[tf.Tensor], tf.Tensor]
+    answer: Callable[[tf.Tensor], Tensors]
+    after: Callable[[tf.Tensor], Tensors] | None
+
+    def function(self, given: tf.Tensor) -> Tensors:
+        """All of it."""
+        return self.answer(self.before(given))
 
 
 def endpoints(exportable: Exportable) -> tuple[Endpoint, ...]:
-    """Returns the four endpoints of a bundle.
+    """Returns the endpoints of a bundle: four, or three where a text network takes strings itself.
 
-    `serving_default`: string image_bytes (b,) -> string label (b,), float32 score (b,), probabilities (b, c).
-    `pixels`: float32 pixels (b, h, w, 3) in 0..255, any size -> the same.
-    `features`: string image_bytes (b,) -> float32 features (b, d).
-    `classify`: string inputs (b,), serialized tf.Example with `image/encoded` -> string classes (b, c) and
-    float32 scores (b, c), best first.
+    What follows is what classifiers have; `tlzoo.export.answers` says what the other tasks answer.
+
+    `serving_default`: string image_bytes or text (b,) -> string label (b,), float32 score (b,), probabilities (b, c).
+    `pixels`: float32 pixels (b, h, w, 3) in 0..255, any size -> the same; for texts `tokens`: int32 (b, t), -1 where
+    a text has ended.
+    `features`: string (b,) -> float32 features (b, d).
+    `classify`: string inputs (b,), serialized tf.Example with `image/encoded` or `text` -> string classes (b, c)
+    and float32 scores (b, c), best first.
+
+    Where the exportable tells foreign inputs, all but the last give float32 ood_score (b,) as well.
 
     Args:
         exportable: What is exported.
     """
-    answer = _Answer(exportable)
-    encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    pixels = tf.TensorSpec((None, None, None, 3), tf.float32, name="pixels")
+    answer, front = _Answer(exportable), exportable.front
+    request = answers_of(exportable).request
+    raw = tf.TensorSpec((None,), tf.string, name=front.raw)
     examples = tf.TensorSpec((None,), tf.string, name="inputs")
-    return (
-        Endpoint("serving_default", lambda image_bytes: answer.best(answer.decode(image_bytes)), encoded),
-        Endpoint("pixels", lambda pixels: answer.best(answer.fit(pixels)), pixels),
-        Endpoint("features", lambda image_bytes: answer.features(answer.decode(image_bytes)), encoded),
-        Endpoint("classify", lambda inputs: answer.ranked(answer.decode(_encoded(inputs))), examples),
+    parsed = lambda given: front.decode(_parsed(given, front.feature))  # noqa: E731
+    steps: list[tuple[str, tf.TensorSpec, Callable[[tf.Tensor], tf.Tensor], Last]]
+    steps = [("serving_default", raw, front.decode, answer.best)]
+    if front.direct:
+        steps.append((front.direct, front.direct_spec, front.fit, answer.best))
+    steps += [("features", raw, front.decode, answer.features), (request, examples, parsed, answer.served)]
+    return tuple(
+        Endpoint(name, spec, before, answer.through(last), answer.after(last))
+        for name, spec, before, last in steps
     )
 
 
-def _encoded(examples: tf.Tensor) -> tf.Tensor:
-    parsed = tf.io.parse_example(examples, {IMAGE_FEATURE: tf.io.FixedLenFeature([], tf.string)})
-    return parsed[IMAGE_FEATURE]
+def _parsed(examples: tf.Tensor, feature: str) -> tf.Tensor:
+    return tf.io.parse_example(examples, {feature: tf.io.FixedLenFeature([], tf.string)})[feature]
 
 
-def example(image: bytes) -> bytes:
-    """Returns an encoded image as the serialized tf.Example that `classify` takes."""
-    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
-    return tf.train.Example(features=tf.train.Features(feature={IMAGE_FEATURE: value})).SerializeToString()
+def example(content: bytes, feature: str) -> bytes:
+    """Returns an encoded image, or a text, as the serialized tf.Example that `classify` or `regress` takes.
+
+    Args:
+        content: What callers send.
+        feature: Its key: `image/encoded` or `text`.
+    """
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
+    return tf.train.Example(features=tf.train.Features(feature={feature: value})).SerializeToString()
+
+
+Last = Callable[[tf.Tensor, tf.Tensor], Tensors]
+"""From features and logits to what is told of them; without a head, features that nobody needs are logits again."""
 
 
 class _Answer:
     """The steps that the endpoints share."""
 
     def __init__(self, exportable: Exportable) -> None:
-        self._size, self._policy = exportable.size, exportable.resize
-        self._temperature = float(exportable.temperature)
-        self._names = exportable.class_names
-        self.decode = decoder(exportable.size, exportable.resize)
-        spec = tf.TensorSpec((None, *exportable.size, 3), tf.float32)
-        self._network = _traced_once(exportable.features, spec)
-        if exportable.head is None:
-            self._logits = _traced_once(exportable.model, spec)
-        else:
-            head = exportable.head
-            self._logits = lambda pixels: head(self._network(pixels), training=False)
+        self._answers, self._ood = answers_of(exportable), exportable.ood
+        self._network = _traced_once(exportable.features, exportable.front.eats)
+        self._head = exportable.head
+        self._model = _traced_once(exportable.model, exportable.front.eats)  # traced when it is first called
 
-    def fit(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Resizes pixels of another size exactly as encoded images are; leaves those of the right size alone."""
-        height, width = self._size
-        fits = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], (height, width)))
-        resized = tf.cond(fits, lambda: pixels, lambda: self._resize(pixels))
-        return tf.ensure_shape(resized, (None, height, width, 3))
+    def best(self, features: tf.Tensor, logits: tf.Tensor) -> Tensors:
+        return {**self._answers.best(logits), **self._foreign(features, logits)}
 
-    def _resize(self, pixels: tf.Tensor) -> tf.Tensor:
-        whole = tf.cast(tf.clip_by_value(tf.round(pixels), 0.0, 255.0), tf.uint8)
-        spec = tf.TensorSpec((*self._size, 3), tf.uint8)
-        each = tf.map_fn(
-            lambda one: images.resize(one, self._size, self._policy), whole, fn_output_signature=spec
-        )
-        return tf.cast(each, tf.float32)
+    def served(self, features: tf.Tensor, logits: tf.Tensor) -> Tensors:
+        del features
+        return self._answers.served(logits)
 
-    def probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(_float32(self._logits(pixels)) / self._temperature)
+    def features(self, features: tf.Tensor, logits: tf.Tensor) -> Tensors:
+        return {"features": features, **self._foreign(features, logits)}
 
-    def best(self, pixels: tf.Tensor) -> Tensors:
-        probabilities = self.probabilities(pixels)
-        label = tf.gather(self._labels(), tf.argmax(probabilities, axis=-1))
-        return {
-            "label": label,
-            "score": tf.reduce_max(probabilities, axis=-1),
-            "probabilities": probabilities,
-        }
+    def through(self, last: Last) -> Callable[[tf.Tensor], Tensors]:
+        """Returns the way from what the network eats; the network runs once where it can."""
+        if self._head is not None:
+            return lambda eaten: self._headed(last, _float32(self._network(eaten)))
+        if self._ood is None:
+            only = self._network if last == self.features else self._model
+            return lambda eaten: last(*2 * (_float32(only(eaten)),))
+        return lambda eaten: last(_float32(self._network(eaten)), _float32(self._model(eaten)))
 
-    def ranked(self, pixels: tf.Tensor) -> Tensors:
-        probabilities = self.probabilities(pixels)
-        # A stable order gives `label` of the default signature the first place, in ties too.
-        order = tf.argsort(probabilities, axis=-1, direction="DESCENDING", stable=True)
-        scores = tf.gather(probabilities, order, batch_dims=1)
-        return {"classes": tf.gather(self._labels(), order), "scores": scores}
+    def after(self, last: Last) -> Callable[[tf.Tensor], Tensors] | None:
+        """Returns the way from float32 features, where the head is known."""
+        return None if self._head is None else lambda features: self._headed(last, features)
 
-    def features(self, pixels: tf.Tensor) -> Tensors:
-        return {"features": _float32(self._network(pixels))}
+    def _headed(self, last: Last, features: tf.Tensor) -> Tensors:
+        assert self._head is not None  # noqa: S101 - asked before
+        return last(features, _float32(self._head(features, training=False)))
 
-    def _labels(self) -> tf.Tensor:
-        # A constant and a gather need no lookup table, which would have to be tracked and initialised.
-        return tf.constant([name.encode("utf-8") for name in self._names], tf.string)
+    def _foreign(self, features: tf.Tensor, logits: tf.Tensor) -> Tensors:
+        return {} if self._ood is None else {OUTPUT: self._ood(features, logits)}
 
 
-@functools.lru_cache(maxsize=8)
-def decoder(size: tuple[int, int], policy: Resize) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns the function from encoded images, string (n,), to float32 pixels (n, *size, 3) in 0..255.
-
-    It is traced once per process: decoding has a branch per format, and tracing them takes longer than a small
-    network.
-
-    Args:
-        size: Height and width in pixels.
-        policy: How images get that size.
-    """
-
-    def decode(contents: tf.Tensor) -> tf.Tensor:
-        return tf.cast(images.decode_batch(contents, size, policy), tf.float32)
-
-    return tf.function(decode, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+def sample_inputs(exportable: Exportable) -> tf.Tensor:
+    """Returns the samples as the network eats them: pixels (n, h, w, 3), tokens (n, t) or strings (n,)."""
+    return exportable.front.decode(tf.constant(exportable.samples, tf.string))
 
 
-def sample_pixels(exportable: Exportable) -> tf.Tensor:
-    """Returns the sample images as the graph sees them: float32 (n, h, w, 3) in 0..255."""
-    return decoder(exportable.size, exportable.resize)(tf.constant(exportable.samples, tf.string))
-
-
-def root_of(graphs: Iterable[tf.types.experimental.ConcreteFunction]) -> tf.Module:
+def root_of(
+    graphs: Iterable[tf.types.experimental.ConcreteFunction], resources: Iterable[Any] = ()
+) -> tf.Module:
     """Returns an object that holds the variables of traced graphs, each once, for TensorFlow to save.
 
     A Keras 3 model in its place does not do: TensorFlow does not find all variables under it, and the LiteRT
     converter then writes, without a word, a model without weights.
+
+    Args:
+        graphs: Traced functions.
+        resources: What else they capture: lookup tables, and layers that hold some.
     """
     root = tf.Module()
     root.weights = list({id(weight): weight for graph in graphs for weight in graph.variables}.values())
+    root.resources = list(resources)
     return root
 
 
 def _traced_once(model: Callable[..., tf.Tensor], spec: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Wraps a model so that all endpoints share one traced graph."""
-    return tf.function(lambda pixels: model(pixels, training=False), input_signature=[spec], autograph=False)
+    """Wraps a model so that all endpoints share one traced graph, which an empty batch does not break."""
+
+    def forward(eaten: tf.Tensor) -> tf.Tensor:
+        # On some processors a convolution of no images gives a tensor of the wrong shape (TensorFlow 2.21, oneDNN).
+        count = tf.shape(eaten)[0]
+        one = tf.zeros(tf.concat([[1], tf.shape(eaten)[1:]], axis=0), eaten.dtype)
+        filled = tf.ensure_shape(tf.cond(count > 0, lambda: eaten, lambda: one), spec.shape)
+        return model(filled, training=False)[:count]
+
+    return tf.function(forward, input_signature=[spec], autograph=False)
 
 
 def _float32(tensor: tf.Tensor) -> tf.Tensor:

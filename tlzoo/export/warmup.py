@@ -2,7 +2,7 @@
 
 TensorFlow Serving replays `assets.extra/tf_serving_warmup_requests` when it loads a version
 (https://github.com/tensorflow/serving/blob/master/tensorflow_serving/g3doc/saved_model_warmup.md). A record that
-fails makes the load fail, so the file holds real images only, the same ones the parity check answered.
+fails makes the load fail, so the file holds real images, or texts, only, the same ones the parity check answered.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tlzoo.bundle import WARMUP_FILE
+from tlzoo.export.answers import answers_of
 from tlzoo.export.exportable import Exportable
-from tlzoo.export.signatures import example, sample_pixels
+from tlzoo.export.signatures import example, sample_inputs
 
 BATCH_SIZES = (1, 4)
-"""Images a request: a single one, and a few together as a batching server sends them."""
+"""Examples a request: a single one, and a few together as a batching server sends them."""
 
 
 def write_warmup(folder: Path, exportable: Exportable) -> Path:
@@ -43,15 +44,17 @@ def _requests(exportable: Exportable) -> Iterator[prediction_log_pb2.PredictionL
     # Repeated where there are fewer samples than the largest batch takes.
     most = max(BATCH_SIZES)
     samples = (exportable.samples * most)[:most]
-    pixels = tf.tile(sample_pixels(exportable), (most, 1, 1, 1))[:most]
+    front, eaten = exportable.front, sample_inputs(exportable)
+    eaten = tf.gather(eaten, [at % len(exportable.samples) for at in range(most)])
     for count in BATCH_SIZES:
-        encoded = tf.constant(samples[:count], tf.string)
-        yield _predict(exportable.name, "serving_default", "image_bytes", encoded)
-        yield _predict(exportable.name, "pixels", "pixels", pixels[:count])
-        yield _predict(exportable.name, "features", "image_bytes", encoded)
-        examples = tf.constant([example(sample) for sample in samples[:count]], tf.string)
+        raw = tf.constant(samples[:count], tf.string)
+        yield _predict(exportable.name, "serving_default", front.raw, raw)
+        if front.direct:
+            yield _predict(exportable.name, front.direct, front.direct, eaten[:count])
+        yield _predict(exportable.name, "features", front.raw, raw)
+        examples = tf.constant([example(sample, front.feature) for sample in samples[:count]], tf.string)
         # Predict reaches `classify` too, and warms the same graph whatever the server's flags say of Classify.
-        yield _predict(exportable.name, "classify", "inputs", examples)
+        yield _predict(exportable.name, answers_of(exportable).request, "inputs", examples)
 
 
 def _predict(model: str, signature: str, key: str, value: tf.Tensor) -> prediction_log_pb2.PredictionLog:
