@@ -1,0 +1,1 @@
+"""The local server: TensorFlow Serving's contract on a laptop, without Docker."""
