@@ -8,20 +8,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tlzoo.api import compare, load, load_backbone, load_bundle, open_run, plan, resume, train
+    from tlzoo.api import (
+        adapt,
+        clean,
+        compare,
+        load,
+        load_backbone,
+        load_bundle,
+        open_run,
+        plan,
+        rank,
+        resume,
+        shift,
+        suggest,
+        train,
+        trust,
+        tune,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "adapt",
+    "clean",
     "compare",
     "load",
     "load_backbone",
     "load_bundle",
     "open_run",
     "plan",
+    "rank",
     "resume",
+    "shift",
+    "suggest",
     "train",
+    "trust",
+    "tune",
 ]
 
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from tlzoo.errors import unknown_name
 
 if TYPE_CHECKING:
     from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
     from tlzoo.evaluation.compare import Comparison
     from tlzoo.export.predictor import Predictor
-    from tlzoo.plans import Plan
+    from tlzoo.plans import Plan, TaskName
+    from tlzoo.workflows.clean import Findings
+    from tlzoo.workflows.domains import TargetLabels
+    from tlzoo.workflows.rank import Ranking
     from tlzoo.workflows.run import Run
+    from tlzoo.workflows.shift import Shift
+    from tlzoo.workflows.suggest import Suggestion
+    from tlzoo.workflows.tune_answer import Tuning
 
 
 def load(source: Any, **options: Any) -> Dataset:
     """Loads labelled data.
 
     Args:
-        source: A folder, a CSV file, a DataFrame, arrays, `tf.data` data sets, or a data set's name.
+        source: A folder, a table (CSV, JSON, Parquet …), a DataFrame, arrays, lists of texts, `tf.data` data sets,
+            or a data set's name.
         options: See `tlzoo.data.load.load`.
 
     Raises:
@@ -36,29 +47,36 @@ def load(source: Any, **options: Any) -> Dataset:
 def train(
     data: Any,
     *,
-    backbone: str = "efficientnet_lite0",
+    backbone: str | None = None,
     recipe: str = "feature_extraction",
     out: str | Path | None = None,
     seed: int = 0,
     validation: float = 0.1,
     test: float | None = None,
     engine: str = "auto",
+    task: TaskName | None = None,
+    budget: float | str | None = None,
     progress: Any = None,
     **options: Any,
 ) -> Run:
-    """Trains a classifier and collects the evidence.
+    """Trains a model and collects the evidence.
 
     Args:
         data: Anything `load` takes, or what `load` returned.
-        backbone: Name of a card; `tlzoo list` shows them.
-        recipe: `feature_extraction`, `fine_tune` or `scratch`.
+        backbone: Name of a card (`tlzoo list` shows them); by default efficientnet_lite0 for images and minilm_l6
+            for texts.
+        recipe: `feature_extraction`, `fine_tune`, `few_shot` (texts), `scratch`, or another that `tlzoo train --help`
+            lists; `auto` finds out which wins.
         out: The run folder; by default the next free one under `runs/`.
         seed: Of everything random.
         validation: Share of what is not tested that chooses and calibrates, in (0, 1).
         test: Share held out for the final scores, in (0, 1); by default the data set's own, else 0.2.
-        engine: `auto`, `graph` or `litert`.
+        engine: `auto`, `graph`, `litert` (images), `fused` or `xla` (texts).
+        task: `classification` (the default), `multilabel` or `regression`; data that `load` returned knows its own.
+        budget: Time for `auto`: seconds, or words such as `10m`, which is the default.
         progress: Called with (done, total, what).
-        options: The recipe's hyper-parameters; a misspelt one is refused with a suggestion.
+        options: The recipe's hyper-parameters; a misspelt one is refused with a suggestion. With `auto` those of
+            `fine_tune`: every recipe gets what it has of them.
 
     Raises:
         TlzooError: Anything a user can mend.
@@ -67,31 +85,120 @@ def train(
         >>> run = train("photos/", recipe="fine_tune", out="runs/first")  # doctest: +SKIP
     """
     from tlzoo.workflows import train as workflow
+    from tlzoo.workflows.budget import parse_budget
 
-    request = _request(backbone, recipe, out, seed, validation, test, engine, options)
-    return workflow.train(data, request, progress=progress)
+    request = _request(backbone, recipe, out, seed, validation, test, engine, task, options)
+    seconds = parse_budget(budget) if isinstance(budget, str) else budget
+    return workflow.train(data, replace(request, budget=seconds), progress=progress)
 
 
 def plan(
     data: Any,
     *,
-    backbone: str = "efficientnet_lite0",
+    backbone: str | None = None,
     recipe: str = "feature_extraction",
     seed: int = 0,
+    task: TaskName | None = None,
     **options: Any,
 ) -> Plan:
     """Returns the plan `train` would carry out, and trains nothing.
 
     Args:
         data: Anything `load` takes.
-        backbone: Name of a card.
+        backbone: Name of a card; by default as for `train`.
         recipe: Name of a recipe.
         seed: Of everything random.
+        task: What is learned; as for `train`.
         options: The recipe's hyper-parameters.
     """
     from tlzoo.workflows import train as workflow
 
-    return workflow.prepare(data, _request(backbone, recipe, None, seed, 0.1, None, "auto", options))[2]
+    return workflow.prepare(data, _request(backbone, recipe, None, seed, 0.1, None, "auto", task, options))[2]
+
+
+def rank(
+    data: Any,
+    *,
+    backbones: Sequence[str] = (),
+    every: bool = False,
+    seed: int = 0,
+    task: TaskName | None = None,
+    progress: Any = None,
+    **options: Any,
+) -> Ranking:
+    """Says which backbone suits some data, without training any.
+
+    Args:
+        data: Anything `load` takes, or what `load` returned.
+        backbones: Names of cards; by default all whose weights are on this machine.
+        every: All backbones that take such data, fetched where need be.
+        seed: Of split and resampling; `train` with the same seed has the same split.
+        task: What is learned; as for `train`.
+        progress: Called with (done, total, what).
+        options: Further fields of `tlzoo.workflows.rank.RankRequest`: `sizes`, `lengths`, `most`, `engine` …; a
+            misspelt one is refused with a suggestion.
+
+    Raises:
+        TlzooError: Anything a user can mend.
+
+    Example:
+        >>> ranking = rank("photos/")  # doctest: +SKIP
+        >>> print(ranking.recommendation)  # doctest: +SKIP
+        >>> train("photos/", backbone=ranking.best)  # doctest: +SKIP
+    """
+    from tlzoo.workflows import rank as workflow
+
+    known = [field.name for field in fields(workflow.RankRequest)]
+    for name in options:
+        if name not in known:
+            raise unknown_name("option of rank", name, known)
+    request = workflow.RankRequest(backbones=tuple(backbones), every=every, seed=seed, task=task, **options)
+    return workflow.rank(data, request, progress=progress)
+
+
+def tune(
+    data: Any,
+    *,
+    backbone: str | None = None,
+    recipe: str = "fine_tune",
+    trials: int = 20,
+    budget: float | str | None = None,
+    search: Sequence[str] = (),
+    out: str | Path | None = None,
+    seed: int = 0,
+    task: TaskName | None = None,
+    progress: Any = None,
+    **options: Any,
+) -> Tuning:
+    """Searches the options of a recipe; the validation split alone chooses, and the best trial is tested once.
+
+    Args:
+        data: Anything `load` takes, or what `load` returned.
+        backbone: Name of a card; by default as for `train`.
+        recipe: Name of a recipe.
+        trials: How many; the first is the recipe as it is.
+        budget: Time for all of it: seconds, or words such as `10m`.
+        search: Options to search; by default all that are worth it.
+        out: The search's folder; the same search in it goes on.
+        seed: Of everything random.
+        task: What is learned; as for `train`.
+        progress: Called with (done, total, what).
+        options: Hyper-parameters that stay as they are.
+
+    Raises:
+        TlzooError: Anything a user can mend.
+
+    Example:
+        >>> found = tune("photos/", trials=10, budget="30m")  # doctest: +SKIP
+        >>> found.run.evaluate()  # doctest: +SKIP
+    """
+    from tlzoo.workflows import tune as workflow
+    from tlzoo.workflows.budget import parse_budget
+
+    request = _request(backbone, recipe, out, seed, 0.1, None, "auto", task, options)
+    seconds = parse_budget(budget) if isinstance(budget, str) else budget
+    asked = workflow.TuneRequest(request, trials, seconds, tuple(search))
+    return workflow.tune(data, asked, progress=progress)
 
 
 def resume(path: str | Path, data: Any = None, *, progress: Any = None) -> Run:
@@ -116,17 +223,163 @@ def open_run(path: str | Path, data: Any = None) -> Run:
     return Run(path) if data is None else Run.with_data(path, data)
 
 
-def compare(*runs: Any, metric: str = "accuracy") -> Comparison:
+def compare(*runs: Any, metric: str | None = None) -> Comparison:
     """Compares runs with bootstrap intervals.
 
     Args:
         runs: Runs, or their folders; one or more.
-        metric: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss` or `ece`.
+        metric: `accuracy` (the default), `balanced_accuracy`, `macro_f1`, `log_loss` or `ece`; for multilabel
+            `macro_f1` (the default), `micro_f1` or `mean_average_precision`; for regression `rmse` (the default), `mae`
+            or `r2`.
     """
     from tlzoo.evaluation.compare import compare as compare_records
     from tlzoo.evaluation.record import RunRecord
 
     return compare_records([RunRecord.read(getattr(run, "path", run)) for run in runs], metric)
+
+
+def trust(
+    run: Run | str | Path,
+    *,
+    coverage: float = 0.9,
+    method: Literal["lac", "aps", "raps"] = "lac",
+    by_class: bool = False,
+    foreign: Any = None,
+    progress: Any = None,
+) -> dict[str, Any]:
+    """Measures how far a run can be trusted, and adds it to its `metrics.json` and report.
+
+    Args:
+        run: A finished run, or its folder.
+        coverage: Share of prediction sets that should hold the right class, above 0 and below 1.
+        method: Of prediction sets; see `tlzoo.metrics.conformal.fit_sets`.
+        by_class: Whether every class is promised the coverage by itself.
+        foreign: Items the run should find foreign: a folder, a table of texts, or items in memory.
+        progress: Called with (done, total, what).
+
+    Returns:
+        `calibration`, `conformal`, `selective` and `ood`; see `tlzoo.workflows.trust.trust`.
+
+    Example:
+        >>> trust("runs/first", coverage=0.95)["conformal"]["test"]["coverage"]  # doctest: +SKIP
+        0.953
+    """
+    from tlzoo.evaluation.trust import Asked
+    from tlzoo.workflows.trust import trust as measure
+
+    return measure(run, Asked(coverage, method, by_class), foreign=foreign, progress=progress)
+
+
+def clean(data: Any, *, run: Any = None, backbone: str | None = None, **options: Any) -> Findings:
+    """Looks for labels that are probably wrong, and for items that are nearly the same.
+
+    Args:
+        data: Anything `load` takes.
+        run: A run whose backbone and splits are used, or its folder.
+        backbone: Name of a card, without a run.
+        options: See `tlzoo.workflows.clean.clean`.
+
+    Example:
+        >>> [each.item for each in clean("photos/").suspects]  # doctest: +SKIP
+        ['cats/0017.jpg']
+    """
+    from tlzoo.workflows.clean import clean as look
+
+    return look(data, run=run, backbone=backbone, **options)
+
+
+def suggest(run: Run | str | Path, items: Any, n: int = 50, **options: Any) -> list[Suggestion]:
+    """Returns the unlabelled items that a run would learn most of, the most wanted first.
+
+    Args:
+        run: A finished run, or its folder.
+        items: A folder, a table of texts, or items in memory.
+        n: How many.
+        options: See `tlzoo.workflows.suggest.suggest`.
+    """
+    from tlzoo.workflows.suggest import suggest as choose
+
+    return choose(run, items, n, **options)
+
+
+def adapt(
+    source: Any,
+    target: Any,
+    *,
+    target_labels: TargetLabels = "score",
+    methods: Sequence[str] | None = None,
+    end_to_end: Sequence[str] = (),
+    epochs: int = 2,
+    size: int | None = None,
+    backbone: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    validation: float = 0.2,
+    engine: str = "auto",
+    progress: Any = None,
+    **options: Any,
+) -> Run:
+    """Adapts a classifier from a labelled source to a target, choosing how without a label of the target.
+
+    Args:
+        source: Anything `load` takes, of classes, or a part of a data set (`elpv:mono`).
+        target: Likewise; without labels also a folder of images or a table of texts.
+        target_labels: `score`: they judge what is finished; `none`: there are none, or nobody looks.
+        methods: What is tried, in every combination: `adabn`, `standardise`, `coral`, `self_training` (these by
+            default), `mmd`, `deep_coral`, `dann`, `cdan`, `mcc`.
+        end_to_end: Objectives by which the network itself is tuned as well (`self_training`, `mmd`, `deep_coral`,
+            `dann`, `cdan`, `mcc`); images and networks with BatchNormalization only, minutes each.
+        epochs: Of that, passes over the source.
+        size: Height and width of images in pixels; by default the card's.
+        backbone: Name of a card; by default as for `train`.
+        out: The run folder; by default the next free one under `runs/`.
+        seed: Of everything random.
+        validation: Share of the source that calibrates, in (0, 1).
+        engine: What computes features.
+        progress: Called with (done, total, what).
+        options: How both are read; see `load`.
+
+    Raises:
+        TlzooError: Anything a user can mend.
+
+    Example:
+        >>> run = adapt("elpv:mono", "elpv:poly", target_labels="none")  # doctest: +SKIP
+        >>> run.export("models/poly")  # doctest: +SKIP
+    """
+    from tlzoo.workflows import adapt as workflow
+    from tlzoo.workflows.ways import USUAL
+
+    request = workflow.AdaptRequest(
+        backbone=backbone,
+        methods=USUAL if methods is None else tuple(methods),
+        end_to_end=tuple(end_to_end),
+        epochs=epochs,
+        size=size,
+        target_labels=target_labels,
+        out=Path(out) if out else None,
+        seed=seed,
+        validation=validation,
+        engine=engine,
+        data_options=options,
+    )
+    return workflow.adapt(source, target, request, progress=progress)
+
+
+def shift(first: Any, second: Any, **options: Any) -> Shift:
+    """Measures how far a data set lies from another; see `tlzoo.workflows.shift.shift`.
+
+    Args:
+        first: Anything `load` takes, of classes.
+        second: Likewise; with `target_labels="none"` also a folder of images or a table of texts.
+        options: `backbone`, `seed`, `target_labels`, `engine`, `progress`, and how both are read.
+
+    Example:
+        >>> shift("elpv:mono", "elpv:poly").between.a_distance  # doctest: +SKIP
+        1.97
+    """
+    from tlzoo.workflows.shift import shift as measure
+
+    return measure(first, second, **options)
 
 
 def load_backbone(
@@ -162,13 +415,14 @@ def load_bundle(path: str | Path, *, verify: bool = False) -> Predictor:
 
 
 def _request(
-    backbone: str,
+    backbone: str | None,
     recipe: str,
     out: str | Path | None,
     seed: int,
     validation: float,
     test: float | None,
     engine: str,
+    task: TaskName | None,
     options: dict[str, Any],
 ) -> Any:
     from tlzoo.workflows.train import Request
@@ -181,5 +435,6 @@ def _request(
         validation=validation,
         test=test,
         engine=engine,
+        task=task,
         options=options,
     )

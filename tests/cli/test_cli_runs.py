@@ -103,6 +103,12 @@ def test_train_wants_data_or_a_run_to_resume(said):
     assert "--resume RUN" in err
 
 
+def test_a_resumed_run_reads_its_data_as_before(said, run):
+    code, _, err = said("train", "--resume", run, "--text-column", "review")
+    assert code == 2
+    assert "text_column with --resume" in err
+
+
 def test_a_used_folder_is_refused(said, photos, run):
     code, _, err = said("train", photos, "--backbone", "tiny", "--out", run)
     assert code == 6
@@ -128,6 +134,18 @@ def test_evaluate_on_its_own_split_and_on_other_data(said, run, photos, tmp_path
     assert json.loads(out)["n"] == 5
     code, out, _ = said("evaluate", run)
     assert "digit 0  precision" in out
+
+
+def test_evaluate_reads_other_data_as_it_is_told(said, run, photos, tmp_path):
+    rows = [f"{path},{path.parent.name}\n" for path in sorted(photos.glob("*/*.png"))[:7]]
+    (tmp_path / "t.csv").write_text("path,kind\n" + "".join(rows), encoding="utf-16")
+    words = ("--label-column", "kind", "--encoding", "utf-16", "--json")
+    code, out, _ = said("evaluate", run, tmp_path / "t.csv", *words)
+    assert code == 0
+    assert json.loads(out)["n"] == 7
+    code, _, err = said("evaluate", run, "--label-column", "kind")
+    assert code == 2
+    assert "label_column for the test split" in err
 
 
 def test_evaluate_refuses_classes_nobody_trained(said, run, tmp_path, digits):

@@ -29,6 +29,9 @@ def test_list_json_is_one_object_with_documented_keys(run, zoo):
         "features": 512,
         "weight_bytes": 58858752,
         "size": [224, 224],
+        "length": 0,
+        "tokenizer": None,
+        "pooling": "mean",
         "pretraining": "ImageNet-1k",
         "top1": 0.713,
     }
@@ -95,6 +98,35 @@ def test_show_a_backbone(run, zoo):
     assert "no; tlzoo fetch resnet50" in text
     assert text.endswith("Next: tlzoo train photos/ --backbone resnet50\n")
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_list_and_show_a_text_backbone(run):
+    listed = next(
+        line for line in run("list", "--modality", "text").out.splitlines() if line.startswith("gpt2_base")
+    )
+    assert "1024 tokens" in listed
+    assert "124.4M" in listed.replace(" M", "M")
+    text = run("show", "gpt2_base").out
+    for part in (
+        "pooled by last",
+        "up to 1,024",
+        "GPT2Tokenizer",
+        "embeddings -> block1",
+        "keras-hub:gpt2_base_en",
+    ):
+        assert part in text
+    assert "pixels" not in text
+    assert text.endswith("Next: tlzoo train texts.csv --backbone gpt2_base\n")
+    assert "scaled to length 1" in run("show", "minilm_l6").out
+    assert "pooled by the network itself" in run("show", "albert_base").out
+
+
+def test_text_cards_say_so_in_json(run):
+    nets = {net["name"]: net for net in run("list", "--modality", "text", "--json").json["backbones"]}
+    assert nets["roberta_base"]["tokenizer"] == "RobertaTokenizer"
+    assert (nets["roberta_base"]["length"], nets["roberta_base"]["size"]) == (512, [0, 0])
+    assert nets["albert_base"]["pooling"] == "none"
+    assert all(net["modality"] == "text" for net in nets.values())
 
 
 def test_show_a_data_set(run, zoo):

@@ -9,6 +9,7 @@ from tlzoo.cli.hush import without_chatter
 CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1795405483.844405     784 cudart_stub.cc:31] Could not find cuda drivers on your machine.\n"
+    b"I0000 00:00:1795561762.588711   29816 port.cc:153] oneDNN custom operations are on. You may see\n"
 )
 
 

@@ -95,7 +95,9 @@ def test_an_interrupt_has_its_own_code(run, failing):
 
 def test_ctrl_c_in_a_real_process_leaves_no_traceback(tmp_path):
     code = (
-        "import sys, time; from tlzoo.cli import main\n"
+        "import signal, sys, time; from tlzoo.cli import main\n"
+        # Shells start what runs in the background with interrupts ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import tlzoo.workflows.zoo as zoo\n"
         "zoo.backbones = lambda *a: (print('ready', flush=True), time.sleep(60))\n"
         "sys.exit(main.main(['list']))"

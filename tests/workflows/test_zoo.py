@@ -15,9 +15,14 @@ def test_backbones_come_smallest_first_and_data_sets_by_name():
 def test_filters_combine():
     chosen = zoo.Filter(modality="image", task="classification", max_params=3_000_000)
     assert [entry.card.name for entry in zoo.backbones(chosen)] == [
-        card.name for card in sorted(registry.backbones(), key=lambda c: c.params) if card.params <= 3_000_000
+        card.name
+        for card in sorted(registry.backbones(), key=lambda c: (c.params, c.name))
+        if card.params <= 3_000_000 and card.modality == "image"
     ]
-    assert zoo.backbones(zoo.Filter(modality="text")) == []
+    texts = [entry.card.name for entry in zoo.backbones(zoo.Filter(modality="text"))]
+    assert texts == [
+        card.name for card in sorted(registry.backbones(), key=lambda c: c.params) if card.tokenizer
+    ]
 
 
 def test_a_task_nobody_knows_is_refused():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tlzoo.workflows.zoo import Entry
 
 _WIDTH = 100
+_POOLING = {"mean": "mean", "cls": "cls", "last": "last", "none": "the network itself"}
 
 
 def describe(entry: Entry) -> str:
@@ -24,24 +25,35 @@ def describe(entry: Entry) -> str:
     facts = _backbone(card) if backbone else _dataset(card)
     here = "yes" if entry.at_hand else f"no; tlzoo fetch {card.name}"
     facts += [("licence", card.licence), ("citation", card.citation), ("here", here), ("notes", card.notes)]
-    kind, line = ("backbone", f"photos/ --backbone {card.name}") if backbone else ("data set", card.name)
+    example = "texts.csv" if card.modality == "text" else "photos/"
+    kind, line = ("backbone", f"{example} --backbone {card.name}") if backbone else ("data set", card.name)
     return f"{card.title} ({kind} {card.name})\n\n{_facts(facts)}\n\nNext: tlzoo train {line}"
 
 
 def _backbone(card: Glance) -> list[tuple[str, str]]:
-    height, width = card.input.size
-    pixels = f"{height}x{width}, {'fixed' if card.input.fixed else f'at least {card.input.min_size}'}"
+    scaled = ", scaled to length 1" if card.normalise else ""
     return [
         ("family", card.family),
         ("weights", f"{card.params:,} ({size(card.weight_bytes)} to download)"),
-        ("features", f"{card.features}, pooled by {card.pooling}"),
-        ("pixels", pixels),
-        ("preprocessing", _preparation(card.preprocessing)),
+        ("features", f"{card.features}, pooled by {_POOLING[card.pooling]}{scaled}"),
+        *(_text(card) if card.modality == "text" else _image(card)),
         ("pretraining", card.pretraining.dataset),
         ("accuracy", _accuracy(card.pretraining.accuracy)),
         ("stages", " -> ".join(stage.name for stage in card.stages)),
         ("from", card.locator),
     ]
+
+
+def _image(card: Glance) -> list[tuple[str, str]]:
+    height, width = card.input.size
+    pixels = f"{height}x{width}, {'fixed' if card.input.fixed else f'at least {card.input.min_size}'}"
+    return [("pixels", pixels), ("preprocessing", _preparation(card.preprocessing))]
+
+
+def _text(card: Glance) -> list[tuple[str, str]]:
+    tokens = f"up to {card.input.length:,}" if card.input.length else "texts of any length"
+    kind = "the network takes strings" if card.tokenizer.kind == "in_model" else str(card.tokenizer.kind)
+    return [("tokens", tokens), ("tokenizer", kind)]
 
 
 def _preparation(preprocessing: Glance) -> str:

@@ -1,6 +1,7 @@
 """Keeps TensorFlow's start-up chatter off the screen.
 
-While it loads, TensorFlow tells every machine without a GPU, twice, that it has none, before any log level counts.
+While it loads, TensorFlow tells every machine without a GPU, twice, that it has none, and some processors that oneDNN
+is used, before any log level counts.
 Setting levels does not help; so the lines are taken out of what the import writes to standard error.
 """
 
@@ -16,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _CHATTER = re.compile(
-    rb"^(WARNING: All log messages before absl::InitializeLog\(\)|[IWE]\d{4} \d\d:.*cudart_stub).*\n?",
+    rb"^(WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|[IWE]\d{4} \d\d:.*(cudart_stub|oneDNN custom operations are on)).*\n?",
     re.MULTILINE,
 )
 

@@ -18,7 +18,22 @@ from tlzoo.cli.hush import hush
 from tlzoo.cli.parser import Parser, PrintCompletion
 from tlzoo.errors import TlzooError
 
-GROUPS = ("runs", "bundles", "zoo", "data")
+GROUPS = (
+    "runs",
+    "trust",
+    "rank",
+    "layers",
+    "tune",
+    "adapt",
+    "bundles",
+    "serve",
+    "deploy",
+    "bench",
+    "predict",
+    "zoo",
+    "data",
+    "vectors",
+)
 """Modules of this package, in the order of `tlzoo --help`."""
 
 UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
@@ -27,9 +42,13 @@ _EXAMPLES = """\
 examples:
   tlzoo list --offline                  backbones and data sets that need no network
   tlzoo data check photos/              what would spoil training, before it is spoilt
+  tlzoo rank photos/                    which backbone suits this data, before any is trained
   tlzoo train photos/ --out runs/first  the best classifier the data allows, with evidence
   tlzoo compare runs/first runs/second  who wins, by how much, is it noise
+  tlzoo trust runs/first                prediction sets, when to be silent, foreign inputs
+  tlzoo clean photos/                   labels that are probably wrong, and near copies
   tlzoo export runs/first models/first  a bundle TensorFlow Serving reads as it is
+  tlzoo serve models/first              TensorFlow Serving's REST and gRPC on this machine
   tlzoo predict models/first new/       answers for a folder of any size
   tlzoo list --json | jq .count         every command that reports takes --json
 """
@@ -40,7 +59,7 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="tlzoo",
         description=(tlzoo.__doc__ or "").partition("\n")[0],
-        epilog=f"{_EXAMPLES}\n{_exit_codes()}",
+        epilog=f"{_EXAMPLES}\n{exit_codes()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tlzoo {tlzoo.__version__}")
@@ -72,7 +91,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         0
     """
     hush()
-    parser = build_parser()
+    return run(build_parser(), argv)
+
+
+def run(parser: Parser, argv: Sequence[str] | None) -> int:
+    """Runs one command of a parser; turns errors into words and exit codes.
+
+    Args:
+        parser: Sets `command`, `debug` and `run`.
+        argv: Words after the program's name; by default those of this process.
+    """
     debug = False
     try:
         arguments = parser.parse_args(argv)
@@ -119,7 +147,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201
 
 
-def _exit_codes() -> str:
+def exit_codes() -> str:
     """Lists the exit codes from the tree of errors, so that help and code cannot differ."""
     codes = {0: "All went well.", 1: "A defect of tlzoo, a full disk, or a finding of `tlzoo doctor`."}
     for kind in _kinds(TlzooError):

@@ -13,10 +13,21 @@ Handler = Callable[[argparse.Namespace], int | None]
 
 
 class Parser(argparse.ArgumentParser):
-    """Like argparse's, but a misspelt command or option is answered with the closest one."""
+    """Like argparse's, but a misspelt command or option is answered with the closest one.
+
+    Attributes:
+        prepare: Rewrites the words of a command before they are parsed; None leaves them.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
+        self.prepare: Callable[[Sequence[str]], list[str]] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses words, once they are prepared."""
+        if args is not None and self.prepare is not None:
+            args = self.prepare(args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Prints what came in, what is allowed and what to do; exits with 2."""

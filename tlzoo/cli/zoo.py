@@ -27,7 +27,9 @@ def _add_list(subparsers: Subparsers) -> None:
         examples="  tlzoo list --offline --max-params 10M\n  tlzoo list --json | jq -r '.backbones[].name'",
     )
     parser.add_argument("--modality", choices=("image", "text"), help="what they take")
-    parser.add_argument("--task", metavar="TASK", help="what they can learn (classification)")
+    parser.add_argument(
+        "--task", metavar="TASK", help="what they can learn (classification, multilabel, regression)"
+    )
     parser.add_argument("--offline", action="store_true", help="only what is on this machine already")
     parser.add_argument(
         "--max-params", type=count, metavar="N", help="backbones of at most N weights (5000000, 5M, 0.5G)"
@@ -91,13 +93,13 @@ def list_cards(arguments: argparse.Namespace) -> None:
 
 
 def _backbones(nets: list[dict[str, Any]]) -> str:
-    header = ("backbone", "weights", "features", "pixels", "top-1", "download", "here", "licence")
+    header = ("backbone", "weights", "features", "input", "top-1", "download", "here", "licence")
     rows = [
         (
             net["name"],
             size(net["params"], ""),
             str(net["features"]),
-            "x".join(map(str, net["size"])),
+            _input(net),
             f"{100 * net['top1']:.1f}%" if net["top1"] else "-",
             size(net["weight_bytes"]),
             "yes" if net["at_hand"] else "-",
@@ -106,6 +108,13 @@ def _backbones(nets: list[dict[str, Any]]) -> str:
         for net in nets
     ]
     return table(header, rows, right=(1, 2, 4, 5)) if nets else "No backbone fits."
+
+
+def _input(net: dict[str, Any]) -> str:
+    """Returns what a backbone sees at most: pixels, or tokens."""
+    if net["modality"] == "image":
+        return "x".join(map(str, net["size"])) + " px"
+    return f"{net['length']} tokens" if net["length"] else "any text"
 
 
 def _datasets(sets: list[dict[str, Any]]) -> str:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlzoo.backbones.weights import write_arrays
-from tlzoo.metrics.calibration import fit_temperature, softmax
-from tlzoo.metrics.classification import majority_scores, score
+from tlzoo.workflows.judge import judge
 
 if TYPE_CHECKING:
     from tlzoo.training.context import Context
@@ -26,9 +25,13 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
         started: `time.perf_counter()` when the run (or this sitting of it) began.
     """
     from tlzoo.data.convert import from_pillow, open_pillow
-    from tlzoo.evaluation.mistakes import worst_mistakes, write_mistakes
+    from tlzoo.evaluation.mistakes import write_mistakes
+    from tlzoo.evaluation.overlays import write_overlays
     from tlzoo.evaluation.report import write_report
     from tlzoo.evaluation.tensorboard import write_evidence as write_boards
+    from tlzoo.evaluation.trust import trust_of
+    from tlzoo.workflows.heat_maps import overlays_of_mistakes
+    from tlzoo.workflows.text_evidence import attribution, beginnings, explain_mistakes, seen_of_texts
 
     labels, splits, names = context.labels, outcome.splits, context.task.class_names
     arrays: dict[str, np.ndarray] = {"test_features": outcome.features.astype(np.float32)}
@@ -37,40 +40,36 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
         arrays[f"{split}_labels"] = labels[getattr(splits, split)]
         arrays[f"{split}_logits"] = outcome.logits[split]
     write_arrays(context.run.path / "predictions.npz", arrays)
-    temperature = fit_temperature(arrays["validation_logits"], arrays["validation_labels"])
-    probabilities = softmax(arrays["test_logits"], temperature)
+    fresh = not np.isin(splits.validation, splits.train).any()
+    judged = judge(context.task.name, arrays, labels[splits.train], names, fresh=fresh)
 
     def picture(item: Path) -> np.ndarray:
         with open_pillow(item) as image:
             return from_pillow(image)
 
-    mistakes = worst_mistakes(arrays["test_labels"], probabilities, arrays["test_index"])
-    write_mistakes(context.run.path, mistakes, context.dataset.items, names, picture, context.dataset.keys)
-    metrics = _metrics(context, outcome, arrays, temperature)
-    metrics["seconds"] = round(time.perf_counter() - started, 2)
-    context.run.write_json("metrics.json", metrics)
-    write_boards(context.run.path)
-    write_report(context.run.path)
-
-
-def _metrics(
-    context: Context, outcome: Outcome, arrays: dict[str, np.ndarray], temperature: float
-) -> dict[str, Any]:
-    names, labels = context.task.class_names, context.labels
-    scores = {
-        split: score(
-            arrays[f"{split}_labels"], softmax(arrays[f"{split}_logits"], temperature), names
-        ).to_dict()
-        for split in ("validation", "test")
-    }
-    plain = score(arrays["test_labels"], softmax(arrays["test_logits"], 1.0), names)
-    majority = majority_scores(labels[outcome.splits.train], arrays["test_labels"], names)
-    return {
-        "temperature": temperature,
-        **scores,
-        "test_uncalibrated": {"log_loss": plain.log_loss, "ece": plain.ece},
-        "majority": majority.to_dict(),
+    is_text = context.dataset.modality == "text"
+    items, keys = context.dataset.items, context.dataset.keys
+    pushes = []
+    told: dict[str, Any] = {"texts": seen_of_texts(context)} if is_text else {}
+    told |= {"pseudo": pseudo} if (pseudo := context.run.pseudo) else {}
+    if is_text and context.task.name == "classification":
+        pushes = explain_mistakes(context, outcome.model, judged.mistakes, judged.metrics["temperature"])
+        told["attribution"] = attribution(judged.mistakes)
+    write_mistakes(context.run.path, judged.mistakes, items, names, picture, keys, pushes)
+    if not is_text and context.task.name == "classification":
+        overlays, how = overlays_of_mistakes(context, outcome.model, judged.mistakes)
+        write_overlays(context.run.path, overlays)
+        told |= {"heat_maps": how} if how else {}
+    if context.task.name == "classification":
+        told["trust"] = trust_of(arrays, judged.metrics["temperature"], fresh=fresh)
+    metrics = {
+        **judged.metrics,
+        **told,
         "phases": outcome.seconds,
         "l2": outcome.l2,
         "params": int(outcome.model.count_params()),
+        "seconds": round(time.perf_counter() - started, 2),
     }
+    context.run.write_json("metrics.json", metrics)
+    write_boards(context.run.path, texts=beginnings(context, arrays["test_index"]) if is_text else None)
+    write_report(context.run.path)

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from tlzoo.workflows.run import Run
 
 CALIBRATION = 256
-"""Training images that settle the ranges of an `int8` export."""
+"""Training examples that settle the ranges of an `int8` export."""
 
 MEASURED = 1000
-"""Test images at most on which a converted model is measured."""
+"""Test examples at most on which a converted model is measured."""
 
 
 def export_run_litert(run: Run, directory: Path, kind: str) -> Any:
@@ -31,11 +31,11 @@ def export_run_litert(run: Run, directory: Path, kind: str) -> Any:
     random = np.random.default_rng(run.folder.plan.seed)
     some = random.permutation(splits["train"])[:CALIBRATION]
     test = np.sort(random.permutation(splits["test"])[:MEASURED])
-    batches = (context.pixels.read(np.sort(some[at : at + 16])) for at in range(0, len(some), 16))
+    inputs = context.inputs
     return export_litert(
         run.exportable(directory.name),
         directory,
         kind,  # type: ignore[arg-type]
-        calibration=batches,
-        evaluate=(context.pixels.read(test), run.dataset.labels[test]),
+        calibration=[inputs.read(np.sort(some))],
+        evaluate=(inputs.read(test), run.dataset.labels[test]),
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tlzoo.errors import DataError
+from tlzoo.errors import DataError, UsageError
+from tlzoo.metrics import multilabel, regression
 from tlzoo.metrics.calibration import softmax
 from tlzoo.metrics.classification import Scores, score
 
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
     from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
     from tlzoo.export.predictor import Predictor
+    from tlzoo.plans import TaskName
     from tlzoo.training.context import Context
+    from tlzoo.workflows.heat_maps import Explained
+
+OodMethod = Literal["auto", "mahalanobis", "energy", "none"]
+
+EXPORTED = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "ece"),
+    "multilabel": ("macro_f1", "micro_f1", "mean_average_precision", "subset_accuracy"),
+    "regression": ("rmse", "mae", "r2", "spearman"),
+}
+"""Scores of the test split that travel into a bundle."""
 
 
 class Run:
@@ -58,13 +70,15 @@ class Run:
         from tlzoo.workflows.inputs import check_fingerprint, make_context
 
         run = cls(path)
-        dataset = data if isinstance(data, Dataset) else load(data)
+        options = run.folder.config["data"]["options"]
+        dataset = data if isinstance(data, Dataset) else load(data, **options)
         check_fingerprint(run.folder.config, dataset)
         run.__dict__["context"] = make_context(run.folder, dataset)
         return run
 
     def __repr__(self) -> str:
-        return f"Run('{self.path}', test accuracy {self.metrics['test']['accuracy']:.4f})"
+        metric = {"regression": "rmse", "multilabel": "macro_f1"}.get(self.task, "accuracy")
+        return f"Run('{self.path}', test {metric} {self.metrics['test'][metric]:.4f})"
 
     @property
     def path(self) -> Path:
@@ -82,9 +96,24 @@ class Run:
         return self.folder.labels
 
     @property
+    def task(self) -> TaskName:
+        """What was learned: `classification`, `multilabel` or `regression`."""
+        return self.folder.plan.task
+
+    @property
     def temperature(self) -> float:
-        """What logits are divided by before the softmax, fitted on the validation split."""
-        return float(self.metrics["temperature"])
+        """What logits are divided by before they become probabilities, fitted on the validation split."""
+        return float(self.metrics.get("temperature", 1.0))
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Probability from which on each label is predicted; empty where not several labels are."""
+        return tuple(self.metrics.get("thresholds", ()))
+
+    @property
+    def band(self) -> float | None:
+        """Half the width of the band that holds 90% of the right numbers; None where no numbers are predicted."""
+        return self.metrics["band"]["radius"] if "band" in self.metrics else None
 
     @property
     def dataset(self) -> Dataset:
@@ -93,7 +122,10 @@ class Run:
 
     @cached_property
     def model(self) -> keras.Model:
-        """An ordinary Keras model: float32 pixels (b, h, w, 3) in 0..255 to logits (b, c)."""
+        """An ordinary Keras model: float32 pixels (b, h, w, 3) in 0..255, or tokens (b, t), to logits (b, c).
+
+        Where a number is predicted, it gives the number (b, 1), in the unit of the labels.
+        """
         from tlzoo.training.runner import load_model
 
         return load_model(self.context)
@@ -104,22 +136,65 @@ class Run:
         _ = self.model
         return self.context.backbone
 
-    def evaluate(self, data: Any = None) -> Scores:
+    def evaluate(self, data: Any = None, **options: Any) -> Any:
         """Scores the run.
 
         Args:
             data: Anything `tlzoo.load` takes; its classes must be among the run's. By default the test split
                 the run held back, whose scores are already known.
+            **options: How `data` is read; see `tlzoo.data.load.load`.
+
+        Returns:
+            `Scores`, `MultilabelScores` or `RegressionScores`, by task.
 
         Raises:
             DataError: `data` has a class the run has never seen.
+            UsageError: There are options and no `data`, or `data` is of the other modality.
         """
+        if data is None and options:
+            raise UsageError(
+                f"{', '.join(sorted(options))} for the test split the run held back.",
+                allowed="options for other data.",
+                do="Name the data, or leave the options out.",
+            )
         if data is None:
-            return Scores.from_dict(self.metrics["test"])
+            return self._kind.from_dict(self.metrics["test"])
         from tlzoo.data.dataset import Dataset
         from tlzoo.data.load import load
 
-        dataset = data if isinstance(data, Dataset) else load(data, to_learn=False)
+        dataset = data if isinstance(data, Dataset) else load(data, to_learn=False, task=self.task, **options)
+        self._refuse_other(dataset)
+        if self.task == "regression":
+            return regression.score_values(dataset.labels, self.probabilities(dataset)[:, 0])
+        place = self._places(dataset)
+        probabilities = self.probabilities(dataset)
+        if self.task == "classification":
+            return score(place[dataset.labels], probabilities, self.class_names)
+        labels = np.zeros_like(probabilities, np.int64)
+        labels[:, place] = dataset.labels
+        return multilabel.score_sets(labels, probabilities, self.thresholds, self.class_names)
+
+    def _refuse_other(self, dataset: Dataset) -> None:
+        if dataset.modality != (takes := self.folder.card.modality):
+            raise UsageError(
+                f"'{dataset.name}' holds {dataset.modality}s, and the run was trained on {takes}s.",
+                allowed=f"labelled {takes}s.",
+                do="Name other data, or another run.",
+            )
+        if dataset.task != self.task:
+            raise UsageError(
+                f"data of {dataset.task} for a run of {self.task}.",
+                allowed=f"data loaded with task='{self.task}'.",
+                do="Load it again.",
+            )
+
+    @property
+    def _kind(self) -> Any:
+        kinds = {"regression": regression.RegressionScores, "multilabel": multilabel.MultilabelScores}
+        return kinds.get(self.task, Scores)
+
+    def _places(self, dataset: Dataset) -> np.ndarray:
+        """Returns where each class of a data set stands among the run's, int (k,)."""
         unknown = sorted(set(dataset.class_names) - set(self.class_names))
         if unknown:
             raise DataError(
@@ -127,26 +202,37 @@ class Run:
                 allowed=f"{', '.join(self.class_names[:20])}.",
                 do="Rename these labels, or train a run that knows them.",
             )
-        place = np.array([self.class_names.index(name) for name in dataset.class_names])
-        return score(place[dataset.labels], self.probabilities(dataset), self.class_names)
+        return np.array([self.class_names.index(name) for name in dataset.class_names], np.int64)
 
     def probabilities(self, dataset: Dataset) -> np.ndarray:
-        """Returns calibrated probabilities (n, c) of every item of a data set."""
+        """Returns calibrated probabilities (n, c) of every item of a data set; for regression, numbers (n, 1)."""
+        kernel, bias = (np.asarray(weight) for weight in self.model.get_layer("head").weights)
+        logits = self._features(dataset) @ kernel + bias
+        if self.task == "regression":
+            return np.asarray(logits, np.float64)
+        return (multilabel.sigmoid if self.task == "multilabel" else softmax)(logits, self.temperature)
+
+    def _features(self, dataset: Dataset) -> np.ndarray:
+        if dataset.modality == "text":
+            from tlzoo.features.text_extract import features_of
+            from tlzoo.features.tokens import open_texts
+
+            texts = open_texts(self.backbone.encoder, dataset.items)  # type: ignore[arg-type]
+            return features_of(self.backbone, texts, np.arange(len(dataset)))
         from tlzoo.data.stream import stream_pixels
         from tlzoo.features.engines import GraphEngine
 
-        plan = self.folder.plan
-        kernel, bias = (np.asarray(weight) for weight in self.model.get_layer("head").weights)
-        engine = GraphEngine(self.backbone)
+        plan, engine = self.folder.plan, GraphEngine(self.backbone)
         stream = stream_pixels(dataset, np.arange(len(dataset)), plan.size, plan.resize, engine.batch_size)
-        logits = [engine(pixels) @ kernel + bias for pixels, _ in stream]
-        return softmax(np.concatenate(logits), self.temperature)
+        return np.concatenate([engine(pixels) for pixels, _ in stream])
 
-    def export(self, directory: str | Path, *, progress: Any = None) -> Predictor:
+    def export(self, directory: str | Path, *, ood: OodMethod = "auto", progress: Any = None) -> Predictor:
         """Exports the run as the next version of a bundle.
 
         Args:
             directory: The bundle's folder; `directory/<version>/` appears whole.
+            ood: How the output `ood_score` is computed: `mahalanobis` of features, `energy` of logits (classifiers),
+                or `none`; `auto` takes the detector that `tlzoo trust` left in the run folder, if it did.
             progress: Called with the name of each step.
 
         Returns:
@@ -157,11 +243,19 @@ class Run:
         """
         from tlzoo.export.predictor import Predictor
         from tlzoo.export.saved_model import export_saved_model
+        from tlzoo.features.engines import network_file
 
+        exportable = self.exportable(Path(directory).name, ood)
         version = export_saved_model(
-            self.exportable(Path(directory).name), Path(directory), progress=progress
+            exportable, Path(directory), network=lambda: network_file(self.backbone), progress=progress
         )
         return Predictor.load(version)
+
+    def explain(self, items: Any, labels: Sequence[str] | None = None) -> list[Explained]:
+        """Returns where in pictures the evidence for a class lies; see `tlzoo.workflows.heat_maps.explain`."""
+        from tlzoo.workflows.heat_maps import explain
+
+        return explain(self, items, labels)
 
     def export_litert(self, directory: str | Path, kind: str = "float32") -> Any:
         """Exports the run as a LiteRT file, measured on the test split.
@@ -184,14 +278,16 @@ class Run:
 
         return make_context(self.folder)
 
-    def exportable(self, name: str) -> Any:
+    def exportable(self, name: str, ood: OodMethod = "none") -> Any:
         """Returns what an export needs.
 
         Args:
             name: What the bundle is called.
+            ood: As for `export`.
         """
         from tlzoo.export.exportable import Exportable
-        from tlzoo.workflows.inputs import samples
+        from tlzoo.workflows.foreign import conformal_facts, ood_score
+        from tlzoo.workflows.inputs import front_of, samples
 
         config, plan = self.folder.config, self.folder.plan
         facts = {
@@ -199,20 +295,24 @@ class Run:
             "recipe": plan.recipe,
             "data_fingerprint": config["data"]["fingerprint"],
             "weights_hash": config["weights_hash"],
-            "metrics": {
-                key: self.metrics["test"][key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "ece")
-            },
+            "metrics": {key: self.metrics["test"][key] for key in EXPORTED[self.task]},
+            **({"transductive": True} if plan.transductive else {}),
         }
         return Exportable(
             model=self.model,
             features=self.backbone.model,
             class_names=self.class_names,
             temperature=self.temperature,
-            size=plan.size,
-            resize=plan.resize,
+            thresholds=self.thresholds,
+            band=self.band,
+            task=self.task,
+            front=front_of(self.backbone, plan),
             name=name,
             card=self.folder.card,
             facts=facts,
             samples=samples(self.folder, self.dataset),
             head=self.model.get_layer("head"),
+            resources=self.backbone.resources,
+            ood=ood_score(self, ood),
+            conformal=conformal_facts(self),
         )

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["backbone", "dataset"]
 
-TASKS: dict[str, tuple[str, ...]] = {"classification": ("image", "text")}
+TASKS: dict[str, tuple[str, ...]] = {
+    "classification": ("image", "text"),
+    "multilabel": ("image", "text"),
+    "regression": ("image", "text"),
+}
 """What can be learned, and on which modalities."""
 
 
@@ -76,6 +80,9 @@ class Entry:
             **common,
             **{key: card[key] for key in ("family", "params", "features", "weight_bytes")},
             "size": card.input.size,
+            "length": card.input.length,
+            "tokenizer": card.tokenizer.kind if card.tokenizer else None,
+            "pooling": card.pooling,
             "pretraining": card.pretraining.dataset,
             "top1": accuracy.top1 if accuracy else None,
         }

@@ -1,0 +1,88 @@
+"""`tlzoo adapt` and `tlzoo shift`, as their users type them."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlzoo.cli.main import main
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
+
+@pytest.fixture(scope="module")
+def domains(digits, tmp_path_factory):
+    root = tmp_path_factory.mktemp("domains")
+    images, labels = digits
+    for name, change in (("day", images), ("night", images // 3)):
+        for number in range(0, 120, 2):
+            folder = root / name / f"digit {labels[number]}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(change[number].astype(np.uint8)).save(folder / f"{number:03d}.png")
+    return root
+
+
+@pytest.fixture
+def said(capsys):
+    def call(*words):
+        code = main([str(word) for word in words])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return call
+
+
+def test_adapt_in_words_and_again_by_its_own_command(said, domains, tmp_path):
+    out = tmp_path / "run"
+    words = ("--backbone", "tiny", "--methods", "standardise,coral", "-q")
+    code, text, _ = said(
+        "adapt", "--source", domains / "day", "--target", domains / "night", "--out", out, *words
+    )
+    assert code == 0
+    assert "source only" in text
+    assert "recall digit 0" in text
+    assert "chosen" in text
+    assert f"tlzoo export {out}" in text
+    command = json.loads((out / "config.json").read_text())["command"]
+    assert command.startswith("tlzoo adapt --source")
+    assert "--methods standardise,coral" in command
+
+
+def test_adapt_without_labels_as_json(said, domains, tmp_path):
+    code, text, _ = said(
+        "adapt", "--source", domains / "day", "--target", domains / "night", "--target-labels", "none",
+        "--backbone", "tiny", "--methods", "standardise", "--out", tmp_path / "run", "--json", "-q",
+    )  # fmt: skip
+    told = json.loads(text)
+    assert code == 0
+    assert told["target"]["labels"] is False
+    assert {"run", "report", "seconds", "chosen", "ways", "distances", "label_shift"} <= told.keys()
+
+
+def test_shift_in_words_and_as_json(said, domains):
+    code, text, _ = said("shift", domains / "day", domains / "night", "--backbone", "tiny", "-q")
+    assert code == 0
+    assert "A-distance" in text
+    assert "within day" in text
+    _, text, _ = said("shift", domains / "day", domains / "night", "--backbone", "tiny", "-q", "--json")
+    assert json.loads(text)["verdict"] in ("near", "shifted", "far")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (("--methods", "self_trainin"), 2, "Did you mean 'self_training'"),
+        (("--target-labels", "some"), 2, "invalid choice"),
+        (("--backbone", "tinny"), 2, "Did you mean 'tiny'"),
+    ],
+)
+def test_slips(said, domains, capsys, words, code, text):
+    try:
+        found, _, error = said(
+            "adapt", "--source", domains / "day", "--target", domains / "night", *words, "-q"
+        )
+    except SystemExit as stop:
+        found, error = stop.code, capsys.readouterr().err
+    assert found == code
+    assert text in error
