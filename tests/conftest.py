@@ -6,8 +6,15 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes, or is made, says how busy the machine is and nothing about the code.
+settings.register_profile("tlzoo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tlzoo")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Cards of whoever runs the tests are none of their business.
+os.environ["TLZOO_USER_ZOO"] = os.path.join(os.path.dirname(__file__), "none")
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +86,36 @@ def tiny(tiny_zoo):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLZOO_ZOO", str(tiny_zoo))
         yield "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_text_zoo(tmp_path_factory, tiny_zoo):
+    """A zoo of `tiny_text` (a BERT of two layers in a preset's folder), `tiny_strings` (it takes strings), `tiny`."""
+    import shutil
+
+    from tests.tiny_texts import write_strings, write_zoo
+
+    zoo = tmp_path_factory.mktemp("text_zoo")
+    write_zoo(zoo)
+    write_strings(zoo)
+    shutil.copy(tiny_zoo / "backbones" / "tiny.toml", zoo / "backbones")
+    return zoo
+
+
+@pytest.fixture(scope="module")
+def tiny_text(tiny_text_zoo):
+    """Puts the zoo of the tiny text backbone in place of the shipped one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLZOO_ZOO", str(tiny_text_zoo))
+        yield "tiny_text"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """A CSV file of 90 short texts in three classes, some of them odd."""
+    from tests.tiny_texts import write_corpus
+
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "talk.csv")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,6 +21,10 @@ LIGHT_MODULES = [
     "tlzoo.workflows.doctor",
     "tlzoo.workflows.train",
     "tlzoo.cli.main",
+    "tlzoo.client.sync_client",
+    "tlzoo.client.grpc_transport",
+    "tlzoo.client.rest_transport",
+    "tlzoo.client.questions",
 ]
 
 
@@ -53,6 +57,12 @@ print(*(m for m in ("pydantic", "tensorflow", "numpy", "rich") if m in sys.modul
 """
     python("from tlzoo.cli.main import main; main(['list'])")
     assert python(code).stderr.split() == []
+
+
+def test_importing_the_client_imports_next_to_nothing():
+    names = ("numpy", "pydantic", "httpx2", "grpc", "google.protobuf", "asyncio")
+    loaded = python(f"import sys, tlzoo.client; print(*(m for m in {names!r} if m in sys.modules))")
+    assert loaded.stdout.split() == []
 
 
 def test_importing_the_front_door_imports_next_to_nothing():

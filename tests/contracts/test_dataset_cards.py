@@ -36,4 +36,4 @@ def test_options_are_those_of_the_reader(card: DatasetCard) -> None:
 
 
 def test_cards_exist() -> None:
-    assert {"elpv", "digits"} <= {card.name for card in CARDS}
+    assert {"elpv", "digits", "drug_reviews"} <= {card.name for card in CARDS}
