@@ -67,8 +67,10 @@ def test_words():
     assert CatchUp("already").words(10) == "Scratch already reaches what transfer reaches."
     assert "cannot be told" in CatchUp("untold").words(1234)
     assert "1,234" in CatchUp("untold").words(1234)
-    assert CatchUp("at", 1730.0, 1210.0, 4049.0).words(500).startswith(
-        "Scratch would catch up at about 1,700 training examples (1,200 to 4,000), 3.5 times"
+    assert (
+        CatchUp("at", 1730.0, 1210.0, 4049.0)
+        .words(500)
+        .startswith("Scratch would catch up at about 1,700 training examples (1,200 to 4,000), 3.5 times")
     )
 
 

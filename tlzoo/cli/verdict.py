@@ -22,9 +22,9 @@ _EXAMPLES = """\
 
 _EPILOG = """\
 The run's plan learns again with other seeds, and the same network from random weights for as long as the validation
-split says it gains, within the budget. The gain is measured on the run's test split, in pairs, and told with a bootstrap
-interval over test examples and seeds. Neutral is what includes no gain at all, or nothing beyond the margin. Everything
-is remembered in RUN/verdict: killed or short of time, the same command goes on; asked again, it costs nothing."""
+split says it gains, within the budget. The gain is measured on the run's test split, in pairs, and told with a
+bootstrap interval over test examples and seeds. Neutral is what includes no gain at all, or nothing beyond the margin.
+Everything is remembered in RUN/verdict: killed or short of time, the same command goes on; asked again, it is free."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -56,11 +56,20 @@ def add(subparsers: Subparsers) -> None:
         help="of the training split, for the learning curve (default: 10,25,50,100)",
     )
     parser.add_argument(
-        "--margin", type=float, default=1.0, metavar="POINTS", help="gains up to this are neutral (default: 1)"
+        "--margin",
+        type=float,
+        default=1.0,
+        metavar="POINTS",
+        help="gains up to this are neutral (default: 1)",
     )
-    parser.add_argument("--try", action="store_true", dest="tries", help="train the mitigations that are named, too")
     parser.add_argument(
-        "--epochs", type=int, metavar="N", help="of the baseline (default: as many as help and there is time for)"
+        "--try", action="store_true", dest="tries", help="train the mitigations that are named, too"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="of the baseline (default: as many as help and there is time for)",
     )
 
 
@@ -93,7 +102,12 @@ def _verdict(arguments: argparse.Namespace) -> None:
 def _words(found: Verdict) -> str:
     lines = [found.sentence, *(f"  careful: {caution}" for caution in found.cautions), ""]
     tried = any(row.over_run for row in found.rows)
-    header = ["learner", found.metric.replace("_", " "), "gain over scratch", *(["over the run"] if tried else [])]
+    header = [
+        "learner",
+        found.metric.replace("_", " "),
+        "gain over scratch",
+        *(["over the run"] if tried else []),
+    ]
     header += ["seeds", "trained for", "how"]
     rows = [
         [
@@ -109,7 +123,13 @@ def _words(found: Verdict) -> str:
     ]
     lines += [table(header, rows, right=range(1, len(header) - 1)), ""]
     points = [
-        [f"{point.examples:,}", f"{point.share:.0%}", _value(point.run), _value(point.scratch), _gain(point.gain)]
+        [
+            f"{point.examples:,}",
+            f"{point.share:.0%}",
+            _value(point.run),
+            _value(point.scratch),
+            _gain(point.gain),
+        ]
         for point in found.curve
     ]
     if len(points) > 1:

@@ -14,7 +14,7 @@ from tlzoo.evaluation.record import RunRecord
 from tlzoo.metrics.resampled import is_share
 
 _NAMES = {"run": "This run's plan", "scratch": "From scratch", "probe": "Probe", "majority": "Majority"}
-_STYLES = {"run": "series", "scratch": "series dash"}
+_STYLES = {"run": "series", "scratch": "series train"}
 
 
 def verdict_view(record: RunRecord) -> dict[str, Any] | None:
@@ -75,7 +75,11 @@ def interval_words(told: Mapping[str, float] | None) -> str:
         >>> interval_words({"estimate": 0.05, "low": 0.02, "high": 0.08, "level": 0.95})
         '+5.0 [2.0, 8.0]'
     """
-    return "" if told is None else f"{100 * told['estimate']:+.1f} [{100 * told['low']:.1f}, {100 * told['high']:.1f}]"
+    return (
+        ""
+        if told is None
+        else f"{100 * told['estimate']:+.1f} [{100 * told['low']:.1f}, {100 * told['high']:.1f}]"
+    )
 
 
 def curve_chart(points: Sequence[Mapping[str, Any]], *, percent: bool) -> str:

@@ -1,8 +1,9 @@
 """Error against the number of training examples: a power law, and where it would come down to another error.
 
 Errors of learners fall as `floor + scale * n ** -exponent` (Hestness et al., "Deep Learning Scaling is Predictable,
-Empirically", 2017, arXiv:1712.00409). How many examples a learner from scratch would need for what transfer reaches with
-those at hand is what Hernandez et al. ("Scaling Laws for Transfer", 2021, arXiv:2102.01293) call data transferred.
+Empirically", 2017, arXiv:1712.00409). How many examples a learner from scratch would need for what transfer reaches
+with those at hand is what Hernandez et al. ("Scaling Laws for Transfer", 2021, arXiv:2102.01293) call data
+transferred.
 """
 
 from __future__ import annotations
@@ -161,4 +162,4 @@ def _line(n: Floats, y: Floats, exponent: float) -> tuple[Floats, Floats, Floats
 def _rounded(examples: float) -> int:
     """Returns a number to the two digits that an extrapolation is good for."""
     power = 10 ** max(0, math.floor(math.log10(max(examples, 1))) - 1)
-    return round(examples / power) * power
+    return int(round(examples / power) * power)

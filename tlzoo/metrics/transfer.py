@@ -1,10 +1,10 @@
 """Did transfer help: the gain over training from scratch, with the doubt of few seeds and few test examples.
 
-A score wavers twice: with the seed of training (first weights, order of examples, which of them where there are fewer),
-and with the test examples that happened to be drawn. The bootstrap here draws both anew: examples once for everybody, so
-that differences are paired, and seeds for each side by itself. A mean of k seeds drawn from k wavers too little, by
-sqrt((k-1)/k), and its tails are thinner than Student's; deviations between seeds are therefore stretched, so that where
-seeds alone waver the interval is Student's with k-1 degrees of freedom.
+A score wavers twice: with the seed of training (first weights, order of examples, which of them where there are
+fewer), and with the test examples that happened to be drawn. The bootstrap here draws both anew: examples once for
+everybody, so that differences are paired, and seeds for each side by itself. A mean of k seeds drawn from k wavers too
+little, by sqrt((k-1)/k), and its tails are thinner than Student's; deviations between seeds are therefore stretched, so
+that where seeds alone waver the interval is Student's with k-1 degrees of freedom.
 
 Davison, Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8 (hierarchical data); Wang et al.,
 "Characterizing and Avoiding Negative Transfer", CVPR 2019 (negative: worse than the same learner without the source).

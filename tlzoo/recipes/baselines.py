@@ -71,9 +71,7 @@ def scratch_options(plan: Plan, card: BackboneCard) -> dict[str, Any]:
         still, augment = Augment(), tuned.augment
         options["symmetry"] = _symmetry(augment)
         options |= {
-            name: getattr(augment, name)
-            for name in changes
-            if getattr(augment, name) != getattr(still, name)
+            name: getattr(augment, name) for name in changes if getattr(augment, name) != getattr(still, name)
         }
     return options
 
@@ -113,7 +111,12 @@ def mitigations(plan: Plan, card: BackboneCard, facts: Facts, seen: Seen) -> tup
     if not moved:
         why = "the features stayed frozen: they may miss what matters here, and tuning can find it"
         add("fine_tune", why, "fine_tune")
-        add("an earlier cut", "all stages may move where even the lowest were made for other data", "fine_tune", top=0)
+        add(
+            "an earlier cut",
+            "all stages may move where even the lowest were made for other data",
+            "fine_tune",
+            top=0,
+        )
     elif len(moved) < len(card.stages):
         why = f"{len(card.stages) - len(moved)} of {len(card.stages)} stages stayed frozen"
         add("an earlier cut", why, "fine_tune", top=0)

@@ -1,9 +1,9 @@
 """`tlzoo verdict`: did transfer help here, against the same network from scratch, with its doubt.
 
-The run's own plan learns again with other seeds, and so does the same network from random weights, with as much time as it
-needs within the budget (He et al., "Rethinking ImageNet Pre-training", ICCV 2019: a baseline that is stopped early proves
-nothing). The gain is measured on the run's test split, in pairs. What was asked is remembered in `RUN/verdict/`; a killed
-process goes on, a larger budget adds what was missing, and the same question again costs nothing.
+The run's own plan learns again with other seeds, and so does the same network from random weights, with as much time as
+it needs within the budget (He et al., "Rethinking ImageNet Pre-training", ICCV 2019: a baseline that is stopped early
+proves nothing). The gain is measured on the run's test split, in pairs. What was asked is remembered in `RUN/verdict/`;
+a killed process goes on, a larger budget adds what was missing, and the same question again costs nothing.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ def _refuse(run: Run, asked: VerdictRequest) -> None:
         )
     if asked.seeds < 2:
         raise UsageError(
-            f"{asked.seeds} seeds: luck cannot be told from skill.", allowed="2 or more.", do="Write --seeds 5."
+            f"{asked.seeds} seeds: luck cannot be told from skill.",
+            allowed="2 or more.",
+            do="Write --seeds 5.",
         )
     if any(not 0 < share <= 1 for share in asked.shares):
         raise UsageError(
@@ -177,7 +179,12 @@ class _State:
             "weights": config["weights_hash"],
             "epochs": asked.epochs,
         }
-        question = {"seeds": asked.seeds, "shares": list(asked.shares), "margin": asked.margin, "tries": asked.tries}
+        question = {
+            "seeds": asked.seeds,
+            "shares": list(asked.shares),
+            "margin": asked.margin,
+            "tries": asked.tries,
+        }
         state = cls(run.path / "verdict", {**facts, **question}, asked.seconds)
         known = state._read("state.json")
         if known and all(known["asked"].get(name) == value for name, value in facts.items()):

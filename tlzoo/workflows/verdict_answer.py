@@ -94,7 +94,7 @@ class Verdict:
         rows: Run, scratch, probe, majority, and mitigations that were tried.
         curve: Fewest examples first.
         catch_up: Where scratch would reach what the run reaches.
-        could_gain: What scratch was still gaining when its time was up, as a share; 0 where it had learned all it would.
+        could_gain: What scratch was still gaining when its time was up, as a share; else 0.
         cautions: What to keep in mind, in sentences.
         missing: What there was no time for.
         advice: What to try where transfer gained nothing.
@@ -134,8 +134,12 @@ class Verdict:
         """The word with its evidence."""
         run, scratch = self.row("run"), self.row("scratch")
         if self.gain is None or run is None or scratch is None:
-            return f"{TITLES[self.word]}: fewer than two seeds of run and scratch are done, which says nothing."
-        seeds = f"{run.seeds} seeds" if run.seeds == scratch.seeds else f"{run.seeds} and {scratch.seeds} seeds"
+            return (
+                f"{TITLES[self.word]}: fewer than two seeds of run and scratch are done, which says nothing."
+            )
+        seeds = (
+            f"{run.seeds} seeds" if run.seeds == scratch.seeds else f"{run.seeds} and {scratch.seeds} seeds"
+        )
         return (
             f"{TITLES[self.word]}: {self.told(self.gain)} of {self.metric.replace('_', ' ')} over the same network "
             f"from scratch ({seeds}, {self.tested:,} test examples)."

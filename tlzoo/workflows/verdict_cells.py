@@ -280,7 +280,9 @@ def part_of(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     if labels.dtype.kind == "f":
         return order[: max(2, round(share * len(labels)))]
     if labels.ndim == 2:
-        first = {int(np.flatnonzero(shuffled[:, at])[0]) for at in range(labels.shape[1]) if shuffled[:, at].any()}
+        first = {
+            int(np.flatnonzero(shuffled[:, at])[0]) for at in range(labels.shape[1]) if shuffled[:, at].any()
+        }
         rest = [at for at in range(len(order)) if at not in first]
         chosen = [*sorted(first), *rest][: max(len(first), round(share * len(labels)))]
         return order[chosen]
@@ -342,7 +344,7 @@ def _number(value: Any) -> float:
 
 def _short(folder: RunDir) -> bool:
     last = folder.plan.phases[-1]
-    return sum(entry["phase"] == last.name for entry in log_of(folder)) < last.epochs
+    return bool(sum(entry["phase"] == last.name for entry in log_of(folder)) < last.epochs)
 
 
 def _log_seconds(folder: RunDir) -> dict[str, float]:

@@ -78,14 +78,20 @@ def _rows(trials: Trials, tried: Sequence[Mitigation]) -> tuple[Row, ...]:
     run, card = trials.cells.run.folder, trials.cells.run.folder.card
     known = {
         "run": f"{run.plan.recipe} with {card.name}",
-        "scratch": f"the same network from random weights, rate {trials.scratch.rate:g}" if trials.scratch else "",
+        "scratch": f"the same network from random weights, rate {trials.scratch.rate:g}"
+        if trials.scratch
+        else "",
         "probe": f"a linear head on frozen features of {card.name}",
         **{each.name: f"{each.recipe} with {each.backbone}" for each in tried},
     }
     rows = [_row(trials, name, how) for name, how in known.items() if trials.done(name)]
     baseline = run.metrics["majority" if trials.cells.task == "classification" else "baseline"]
     value = float(baseline[metric_of(trials.cells.task)])
-    names = {"classification": "the commonest class", "multilabel": "the commonest set", "regression": "the mean"}
+    names = {
+        "classification": "the commonest class",
+        "multilabel": "the commonest set",
+        "regression": "the mean",
+    }
     return (*rows, Row("majority", f"always {names[trials.cells.task]}", value, 1))
 
 
@@ -129,15 +135,25 @@ def _careful(
             said = "neutral"
             cautions.append("It may yet catch up, so the gain is not called positive.")
     sign, level = better(trials.cells.task), by_name["majority"].value
-    above = [sign * (by_name[name].value - level) / trials.cells.unit for name in ("run", "scratch") if name in by_name]
+    above = [
+        sign * (by_name[name].value - level) / trials.cells.unit
+        for name in ("run", "scratch")
+        if name in by_name
+    ]
     if max(above) <= margin:
         said = "neutral"
         cautions.append(f"Neither has learned more than {by_name['majority'].told}.")
     elif said == "positive" and above[0] <= 0:
         said = "neutral"
         cautions.append(f"The run has learned no more than {by_name['majority'].told}.")
-    if (mine := by_name["run"].training) and (theirs := by_name.get("scratch")) and (theirs.training or 0) < mine:
-        cautions.append(f"Scratch trained for {theirs.training or 0:.0f} s, less than the run's {mine:.0f} s.")
+    if (
+        (mine := by_name["run"].training)
+        and (theirs := by_name.get("scratch"))
+        and (theirs.training or 0) < mine
+    ):
+        cautions.append(
+            f"Scratch trained for {theirs.training or 0:.0f} s, less than the run's {mine:.0f} s."
+        )
     return said, tuple(cautions)
 
 
@@ -148,7 +164,10 @@ def _curve(trials: Trials) -> tuple[Point, ...]:
         if not all(done):
             continue
         values = resample(
-            [trials.statistics(name, share) for name in ("run", "scratch")], len(trials.own.index), 0, resamples=1
+            [trials.statistics(name, share) for name in ("run", "scratch")],
+            len(trials.own.index),
+            0,
+            resamples=1,
         )
         points.append(
             Point(

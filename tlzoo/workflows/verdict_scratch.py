@@ -1,7 +1,7 @@
 """How long and how fast the baseline from scratch learns: chosen on validation, in its favour where in doubt.
 
-It begins with the epochs of the recipe, at its rate and at a quarter of it, and goes on with twice as many as long as the
-validation split says that helps and there is time. A comparison with a baseline that was stopped early would be a
+It begins with the epochs of the recipe, at its rate and at a quarter of it, and goes on with twice as many as long as
+the validation split says that helps and there is time. A comparison with a baseline that was stopped early would be a
 comparison of budgets; where that cannot be avoided, what it was still gaining is told (`Scratch.could_gain`).
 """
 
@@ -31,8 +31,8 @@ FULL = 0.65
 SLACK = 1.1
 """Measured times are multiplied with this: machines get busy."""
 
-LEAST = 3
-"""Epochs it has at least."""
+LEAST = 10
+"""Epochs below which nothing is learned from random weights."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Scratch:
     Attributes:
         epochs: Passes over the training split.
         rate: Peak rate.
-        could_gain: What it still gained of the metric, on validation, when its epochs were last doubled (or in the second
-            half of its only training), where there was no time to double them again; else 0.
+        could_gain: What it still gained of the metric, on validation, when its epochs were last doubled (or in the
+            second half of its only training), where there was no time to double them again; else 0.
         short: Whether the time was up before it had learned all it would.
     """
 
@@ -100,11 +100,12 @@ class Search:
             return Scratch(epochs, rate, max(0.0, cell.told.rise), short=True)
         start = max(int(usual["epochs"]), math.ceil(STEPS / self._steps))
         first = self._cell(Scratch(start, rate), deadline=self.budget.deadline(self.budget.left / 2))
-        most = min(max(self._room(first), self._fair(first)), start * 2**DOUBLINGS)
-        if first.told.cut or most < start:
-            fewer = max(LEAST, min(most, start))
-            cell = first if fewer == start and not first.told.cut else self._cell(Scratch(fewer, rate))
-            return Scratch(fewer, rate, max(0.0, cell.told.rise), short=True)
+        # Fewer seeds rather than fewer epochs than the recipe's; more epochs only if all seeds can have them.
+        least = max(self._room(first, 2), self._fair(first), LEAST)
+        if first.told.cut and least < start:
+            cell = self._cell(Scratch(least, rate), deadline=self.budget.deadline())
+            return Scratch(least, rate, max(0.0, cell.told.rise), short=True)
+        most = min(max(self._room(first, self.seeds), self._fair(first)), start * 2**DOUBLINGS)
         return self._doubled(*self._slower(Scratch(start, rate), first, most), most)
 
     def _slower(self, settled: Scratch, cell: Cell, most: int) -> tuple[Scratch, Cell]:
@@ -139,12 +140,12 @@ class Search:
     @property
     def _steps(self) -> int:
         batch = scratch_options(self.plan, self.cells.run.folder.card).get("batch_size", 32)
-        return max(1, math.ceil(len(self.cells.splits.train) / batch))
+        return max(1, math.ceil(len(self.cells.splits.train) / int(batch)))
 
-    def _room(self, first: Cell) -> int:
-        """Returns how many epochs each seed can have with all the data, and the search as many as two seeds."""
-        others = (self.seeds - 1) * (self.own.told.training + 2)
-        each = (FULL * self.budget.left - others) / (self.seeds + 1)
+    def _room(self, first: Cell, seeds: int) -> int:
+        """Returns how many epochs some seeds can have with all the data, and the search as many as two seeds."""
+        others = (seeds - 1) * (self.own.told.training + 2)
+        each = (FULL * self.budget.left - others) / (seeds + 1)
         start = max(0.0, first.told.seconds - first.told.epochs * first.told.epoch)
         return math.floor((each / SLACK - start) / max(first.told.epoch, 1e-6))
 

@@ -120,7 +120,8 @@ class Trials:
 
     def _do(self, learner: Learner, share: float, seed: int) -> None:
         known = self.cells.read(learner, share, seed)
-        if known is None and self._expected(learner, share) > self.budget.left:
+        first = share < 1 and any(at == 1 and name != "probe" for name, at in self.missing)
+        if known is None and (first or self._expected(learner, share) > self.budget.left):
             self.missing[learner.name, share] = self.missing.get((learner.name, share), 0) + 1
             return
         self.found[learner.name, share, seed] = known or self.cells.make(learner, share, seed)
@@ -129,8 +130,16 @@ class Trials:
 
     def _expected(self, learner: Learner, share: float) -> float:
         """Returns the seconds a cell will probably take."""
-        same = [cell.told.seconds for (name, at, _), cell in self.found.items() if (name, at) == (learner.name, share)]
-        whole = [cell.told.seconds for (name, at, _), cell in self.found.items() if (name, at) == (learner.name, 1.0)]
+        same = [
+            cell.told.seconds
+            for (name, at, _), cell in self.found.items()
+            if (name, at) == (learner.name, share)
+        ]
+        whole = [
+            cell.told.seconds
+            for (name, at, _), cell in self.found.items()
+            if (name, at) == (learner.name, 1.0)
+        ]
         if same:
             return max(same)
         return max(whole) * math.sqrt(share) if whole else max(self.own.told.training, UNKNOWN)
