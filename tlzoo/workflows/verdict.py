@@ -20,7 +20,7 @@ from tlzoo.progress import Progress
 from tlzoo.workflows.budget import Budget, in_words
 from tlzoo.workflows.verdict_answer import Verdict
 from tlzoo.workflows.verdict_cells import Cells
-from tlzoo.workflows.verdict_conclusion import conclude, named, rows_of
+from tlzoo.workflows.verdict_conclusion import advised, conclude
 from tlzoo.workflows.verdict_scratch import Scratch
 from tlzoo.workflows.verdict_trials import Trials
 
@@ -85,7 +85,7 @@ def verdict(
     with state.lock():
         trials = _trials(run, asked, state, progress)
         trials.go_on(asked.epochs)
-        tried = named(trials, rows_of(trials)) if asked.tries and _both(trials) else ()
+        tried = advised(trials, margin=asked.margin) if asked.tries else ()
         trials.try_out(tried)
         answer = conclude(trials, asked.margin, tried)
         state.write(answer)
@@ -107,10 +107,6 @@ def _trials(run: Run, asked: VerdictRequest, state: _State, progress: Progress |
     seeds = tuple(range(first, first + asked.seeds))
     note = lambda scratch: state.note(budget.spent, scratch)  # noqa: E731
     return Trials(cells, budget, seeds, asked.shares, note, own, state.scratch)
-
-
-def _both(trials: Trials) -> bool:
-    return bool(trials.done("run") and trials.done("scratch"))
 
 
 def _refuse(run: Run, asked: VerdictRequest) -> None:

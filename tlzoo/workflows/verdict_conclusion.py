@@ -37,7 +37,7 @@ def conclude(trials: Trials, margin: float, tried: Sequence[Mitigation] = ()) ->
     found = _gain(trials, "run", "scratch")
     rows = _rows(trials, tried)
     said, cautions = _careful(trials, found, rows, margin)
-    named = () if said == "positive" else _advice(trials, rows)
+    named = advised(trials, rows, margin)
     return Verdict(
         run=str(cells.run.path),
         data=cells.dataset.name,
@@ -59,19 +59,18 @@ def conclude(trials: Trials, margin: float, tried: Sequence[Mitigation] = ()) ->
     )
 
 
-def named(trials: Trials, rows: Sequence[Row]) -> tuple[Mitigation, ...]:
-    """Returns what is worth trying.
+def advised(trials: Trials, rows: Sequence[Row] | None = None, margin: float = 0.0) -> tuple[Mitigation, ...]:
+    """Returns what is worth trying where transfer gained nothing; nothing before that is known.
 
     Args:
         trials: All cells.
-        rows: Run, scratch and probe.
+        rows: Run, scratch and probe, if they are made already.
+        margin: Gains up to this are none.
     """
-    return _advice(trials, rows)
-
-
-def rows_of(trials: Trials) -> tuple[Row, ...]:
-    """Returns run, scratch, probe and majority."""
-    return _rows(trials, ())
+    found = _gain(trials, "run", "scratch")
+    if found is None or (found.low > 0 and found.high > margin):
+        return ()
+    return _advice(trials, rows or _rows(trials, ()))
 
 
 def _rows(trials: Trials, tried: Sequence[Mitigation]) -> tuple[Row, ...]:
@@ -127,9 +126,10 @@ def _careful(
     cautions, scratch = [], trials.scratch
     by_name = {row.name: row for row in rows}
     if scratch and scratch.short and scratch.could_gain > 0:
+        last = "doubling of its epochs" if scratch.doubled else "half of its epochs"
         cautions.append(
             f"Scratch was still gaining when its time was up: {100 * scratch.could_gain:.1f} points of the validation "
-            f"split by its last {'doubling' if scratch.epochs > 30 else 'epochs'}. A larger budget would tell more."
+            f"split by the last {last}. A larger budget would tell more."
         )
         if said == "positive" and found and found.low <= scratch.could_gain:
             said = "neutral"

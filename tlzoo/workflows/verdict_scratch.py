@@ -8,7 +8,6 @@ comparison of budgets; where that cannot be avoided, what it was still gaining i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,12 +44,14 @@ class Scratch:
         could_gain: What it still gained of the metric, on validation, when its epochs were last doubled (or in the
             second half of its only training), where there was no time to double them again; else 0.
         short: Whether the time was up before it had learned all it would.
+        doubled: Whether it has more epochs than it began with.
     """
 
     epochs: int
     rate: float
     could_gain: float = 0.0
     short: bool = False
+    doubled: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything as JSON can hold it."""
@@ -130,7 +131,7 @@ class Search:
                 return settled
             could = max(0.0, more) if gain > error else 0.0
             short = could > 0 and 4 * settled.epochs > most
-            settled, cell = Scratch(longer.epochs, longer.rate, could if short else 0.0, short), rival
+            settled, cell = Scratch(longer.epochs, longer.rate, could if short else 0.0, short, True), rival
         return settled
 
     def _cell(self, settled: Scratch, deadline: float | None = None) -> Cell:
@@ -153,11 +154,6 @@ class Search:
         """Returns the epochs that take the time the run's own training took."""
         start = max(0.0, first.told.training - first.told.epochs * first.told.epoch)
         return math.ceil((self.own.told.training - start) / max(first.told.epoch, 1e-6))
-
-
-def scratch_from(told: Mapping[str, Any]) -> Scratch:
-    """Returns what `to_dict` told."""
-    return Scratch(**told)
 
 
 def _gain(cell: Cell, rival: Cell) -> tuple[float, float]:
