@@ -38,7 +38,7 @@ def network(seed: int) -> Any:
     keras.utils.set_random_seed(seed)
     pixels = x = keras.Input((SIDE, SIDE, 3))
     for at, width in enumerate(WIDTHS):
-        x = keras.layers.Conv2D(width, 3, 2 if at else 1, "same", use_bias=False, name=f"stage{at}_conv")(x)
+        x = keras.layers.Conv2D(width, 3, 2, "same", use_bias=False, name=f"stage{at}_conv")(x)
         x = keras.layers.BatchNormalization(name=f"stage{at}_bn")(x)
         x = keras.layers.ReLU(name=f"stage{at}_out")(x)
     return keras.Model(pixels, x)
