@@ -3,10 +3,10 @@
     python benchmarks/verdict.py                 all cases but the last, which takes long
     python benchmarks/verdict.py easy Lite0      those whose names hold one of these words
 
-For each case a run is trained on a few hundred real examples, and `tlzoo verdict` is asked as a user would, with a short
-budget and three seeds. Then the truth: the same plan and the same network from random weights with twice the epochs the
-verdict gave it (at most 300) and at the better of two rates, four fresh seeds each, judged on every example that did not train: several
-times the test split the verdict had. The truth's interval is computed here by itself: Student's over seeds, and the
+For each case a run is trained on a few hundred real examples, and `tlzoo verdict` is asked as a user would, with a
+short budget and three seeds. Then the truth: the same plan and the same network from random weights with twice the
+epochs the verdict gave it (at most 300) and at the better of two rates, four fresh seeds each, judged on every example
+that did not train: up to several times the test split the verdict had. The truth's interval is computed here by itself: Student's over seeds, and the
 examples' own noise. Its word is positive or negative where that excludes 0 and reaches beyond a point, else tie.
 
 `right`: the words agree. `cautious`: neutral where the truth has a sign. `overbold`: a sign where the truth is a tie.

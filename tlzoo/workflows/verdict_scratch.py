@@ -97,8 +97,7 @@ class Search:
         usual = defaults(RECIPES["scratch"])
         rate = float(usual["rate"])
         if epochs:
-            cell = self._cell(Scratch(epochs, rate))
-            return Scratch(epochs, rate, max(0.0, cell.told.rise), short=True)
+            return Scratch(epochs, rate)
         start = max(int(usual["epochs"]), math.ceil(STEPS / self._steps))
         first = self._cell(Scratch(start, rate), deadline=self.budget.deadline(self.budget.left / 2))
         # Fewer seeds rather than fewer epochs than the recipe's; more epochs only if all seeds can have them.
