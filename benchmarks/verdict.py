@@ -6,8 +6,9 @@
 For each case a run is trained on a few hundred real examples, and `tlzoo verdict` is asked as a user would, with a
 short budget and three seeds. Then the truth: the same plan and the same network from random weights with twice the
 epochs the verdict gave it (at most 300) and at the better of two rates, four fresh seeds each, judged on every example
-that did not train: up to several times the test split the verdict had. The truth's interval is computed here by itself: Student's over seeds, and the
-examples' own noise. Its word is positive or negative where that excludes 0 and reaches beyond a point, else tie.
+that did not train: up to several times the test split the verdict had. The truth's interval is computed here by itself:
+Student's over seeds, and the examples' own noise. Its word is positive or negative where that excludes 0 and reaches
+beyond a point, else tie.
 
 `right`: the words agree. `cautious`: neutral where the truth has a sign. `overbold`: a sign where the truth is a tie.
 `WRONG SIGN`: what must never be.

@@ -42,7 +42,7 @@ def knowing(tiny_zoo, digits, tmp_path_factory):
     model.fit(images.astype(np.float32) / 127.5 - 1, labels, batch_size=16, epochs=25, verbose=0)
     known.save(zoo / "known.keras")
     for name in ("known", "blank"):
-        (zoo / "backbones" / f"{name}.toml").write_text(card.replace("tiny.keras", f"{name}.keras"))
+        (zoo / "backbones" / f"{name}.toml").write_text(card.replace(f"{tiny_zoo}/tiny.keras", f"{zoo}/{name}.keras"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLZOO_ZOO", str(zoo))
         yield zoo
@@ -120,7 +120,7 @@ class TestWords:
 
 class TestWhatIsTold:
     def test_the_first_seed_is_the_run_itself(self, gained):
-        run, found = gained
+        run, _found = gained
         cells = sorted(path.name for path in (run.path / "verdict" / "cells").glob("*.npz"))
         assert not any(
             name.startswith("feature_extraction") and name.endswith("-100-0.npz") for name in cells
