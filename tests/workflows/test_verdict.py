@@ -11,7 +11,7 @@ import tlzoo
 from tlzoo.errors import RunError, UsageError
 from tlzoo.workflows.verdict import VerdictRequest, percentages, verdict
 from tlzoo.workflows.verdict_answer import Verdict
-from tlzoo.workflows.verdict_cells import part_of
+from tlzoo.workflows.verdict_parts import part_of
 
 SEEDS = 3
 ASKED = MappingProxyType({"seeds": SEEDS, "sizes": (), "budget": "10m"})
@@ -42,7 +42,9 @@ def knowing(tiny_zoo, digits, tmp_path_factory):
     model.fit(images.astype(np.float32) / 127.5 - 1, labels, batch_size=16, epochs=25, verbose=0)
     known.save(zoo / "known.keras")
     for name in ("known", "blank"):
-        (zoo / "backbones" / f"{name}.toml").write_text(card.replace(f"{tiny_zoo}/tiny.keras", f"{zoo}/{name}.keras"))
+        (zoo / "backbones" / f"{name}.toml").write_text(
+            card.replace(f"{tiny_zoo}/tiny.keras", f"{zoo}/{name}.keras")
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLZOO_ZOO", str(zoo))
         yield zoo

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
   tlzoo verdict runs/first                        positive, neutral or negative transfer, with its interval
-  tlzoo verdict runs/first --budget 1h --seeds 8  goes on where it was; less doubt
+  tlzoo verdict runs/first --budget 1h --seeds 8  with more seeds, goes on where it was
   tlzoo verdict runs/first --try                  and what each mitigation gives, where transfer gained nothing"""
 
 _EPILOG = """\

@@ -16,7 +16,8 @@ from tlzoo.recipes.baselines import Mitigation, Seen, mitigations
 from tlzoo.workflows.prepare import facts_of
 from tlzoo.workflows.request import Request, command_of
 from tlzoo.workflows.verdict_answer import Advice, Point, Row, Verdict
-from tlzoo.workflows.verdict_cells import Cells, aligned, better, metric_of
+from tlzoo.workflows.verdict_cells import Cells, aligned
+from tlzoo.workflows.verdict_parts import better, metric_of
 from tlzoo.workflows.verdict_trials import Trials, told
 
 CURVES = 300

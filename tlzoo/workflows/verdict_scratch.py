@@ -16,7 +16,8 @@ from tlzoo.recipes.baselines import SCRATCH_RATES, scratch_options
 from tlzoo.recipes.catalog import RECIPES
 from tlzoo.recipes.options import defaults
 from tlzoo.workflows.budget import Budget
-from tlzoo.workflows.verdict_cells import Cell, Cells, Learner, better
+from tlzoo.workflows.verdict_cells import Cell, Cells, Learner
+from tlzoo.workflows.verdict_parts import better
 
 STEPS = 300
 """Steps it has at least to begin with, however few examples make an epoch."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tlzoo.metrics.bootstrap import Statistic
 from tlzoo.recipes.baselines import Mitigation, probe_options
@@ -161,14 +160,3 @@ def told(missing: dict[tuple[str, float], int]) -> tuple[str, ...]:
         return f"{name} with {data}, {count} seed{'s' if count > 1 else ''}"
 
     return tuple(words(name, share, count) for (name, share), count in missing.items())
-
-
-def learner_words(learner: Any, epochs: float | None) -> str:
-    """Returns how somebody learns, in words.
-
-    Args:
-        learner: With `recipe`, `backbone` and `options`.
-        epochs: Of its last phase.
-    """
-    words = f"{learner.recipe} with {learner.backbone}"
-    return words + (f", {epochs:g} epochs" if epochs else "")
