@@ -63,7 +63,7 @@ def photos(digits, tmp_path_factory):
 
 def trained(data, out, backbone, recipe="feature_extraction", **options):
     return tlzoo.train(
-        data, backbone=backbone, recipe=recipe, out=out, test=0.5, validation=0.3, engine="graph", **options
+        data, backbone=backbone, recipe=recipe, out=out, test=0.4, validation=0.2, engine="graph", **options
     )
 
 
@@ -71,7 +71,7 @@ def trained(data, out, backbone, recipe="feature_extraction", **options):
 def gained(knowing, photos, tmp_path_factory):
     """A run that transferred what it needs, and its verdict against a single epoch of scratch, with a curve."""
     run = trained(photos, tmp_path_factory.mktemp("runs") / "gained", "known")
-    return run, tlzoo.verdict(run, **{**ASKED, "sizes": (0.5, 0.25)}, epochs=1)
+    return run, tlzoo.verdict(run, **{**ASKED, "sizes": (0.5,)}, epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ class TestWords:
         assert found.missing == ()
 
     def test_negative(self, lost):
-        found = tlzoo.verdict(lost, **ASKED, epochs=25)
+        found = tlzoo.verdict(lost, **ASKED, epochs=60)
         assert found.word == "negative"
         assert found.gain.high < 0
         assert found.catch_up.kind == "already"
@@ -106,14 +106,14 @@ class TestWords:
 
     def test_neutral_where_both_learn_all_there_is(self, knowing, photos, tmp_path):
         run = trained(photos, tmp_path / "run", "known", "fine_tune", epochs=2, head_epochs=10)
-        found = tlzoo.verdict(run, **{**ASKED, "margin": 0.15}, epochs=40)
+        found = tlzoo.verdict(run, seeds=2, sizes=(), margin=0.15, epochs=100)
         assert found.word == "neutral"
-        assert found.row("probe").seeds == SEEDS
+        assert found.row("probe").seeds == 2
         assert found.row("probe").value > 0.9
         assert found.row("scratch").value > 0.85
 
     def test_neutral_where_nobody_learned_anything(self, lost, tmp_path):
-        found = tlzoo.verdict(lost, **{**ASKED, "margin": 0.9}, epochs=25)
+        found = tlzoo.verdict(lost, **{**ASKED, "margin": 0.9}, epochs=60)
         assert found.word == "neutral"
         assert any(
             "Neither has learned more than always the commonest class" in each for each in found.cautions
@@ -127,16 +127,14 @@ class TestWhatIsTold:
         assert not any(
             name.startswith("feature_extraction") and name.endswith("-100-0.npz") for name in cells
         )
-        assert len(cells) == (SEEDS - 1) + SEEDS + 2 * 2 * SEEDS
+        assert len(cells) == (SEEDS - 1) + SEEDS + 2 * SEEDS
         assert not [path for path in (run.path / "verdict" / "cells").iterdir() if path.is_dir()]
 
     def test_the_curve_goes_up_to_all_the_data(self, gained):
         run, found = gained
         train = len(run.folder.read_splits()["train"])
-        assert [point.share for point in found.curve] == [0.25, 0.5, 1.0]
-        assert [point.examples for point in found.curve] == pytest.approx(
-            [train / 4, train / 2, train], abs=2
-        )
+        assert [point.share for point in found.curve] == [0.5, 1.0]
+        assert [point.examples for point in found.curve] == pytest.approx([train / 2, train], abs=2)
         assert found.curve[-1].run == pytest.approx(found.row("run").value)
         assert found.curve[-1].gain == found.gain
 
@@ -151,10 +149,14 @@ class TestWhatIsTold:
 
     def test_it_is_on_tensorboard(self, gained):
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.util.tensor_util import make_ndarray
 
         run, found = gained
         events = EventAccumulator(str(run.path / "tensorboard" / "verdict" / "scratch")).Reload()
-        told = {event.step: event.value for event in events.Scalars("verdict/accuracy")}
+        told = {
+            event.step: float(make_ndarray(event.tensor_proto))
+            for event in events.Tensors("verdict/accuracy")
+        }
         assert told == pytest.approx({point.examples: point.scratch for point in found.curve})
 
     def test_it_goes_through_json(self, gained):
@@ -173,7 +175,7 @@ class TestTime:
         run, found = gained
         cells = run.path / "verdict" / "cells"
         before = {path: path.stat().st_mtime_ns for path in cells.iterdir()}
-        again = tlzoo.verdict(run.path, **{**ASKED, "sizes": (0.25, 0.5)}, epochs=1)
+        again = tlzoo.verdict(run.path, **{**ASKED, "sizes": (1.0, 0.5)}, epochs=1)
         assert again == found
         assert {path: path.stat().st_mtime_ns for path in cells.iterdir()} == before
 
@@ -200,13 +202,12 @@ class TestTime:
     def test_what_there_was_no_time_for_is_named_and_added_later(self, knowing, photos, tmp_path):
         run = trained(photos, tmp_path / "run", "known")
         training = sum(run.metrics["phases"].values()) + 1
-        short = tlzoo.verdict(run, seeds=4, sizes=(0.5,), budget=training, epochs=1)
+        short = tlzoo.verdict(run, seeds=3, sizes=(), budget=training, epochs=1)
         assert short.missing
         assert any(each.startswith(("run", "scratch")) for each in short.missing)
-        whole = tlzoo.verdict(run, seeds=4, sizes=(0.5,), budget="10m", epochs=1)
+        whole = tlzoo.verdict(run, seeds=3, sizes=(), budget="10m", epochs=1)
         assert whole.missing == ()
-        assert whole.row("scratch").seeds == 4
-        assert [point.seeds for point in whole.curve] == [3, 4]
+        assert whole.row("scratch").seeds == 3
 
     def test_less_than_the_run_took_is_too_little(self, lost):
         with pytest.raises(UsageError, match="scratch must have as long"):
@@ -289,7 +290,7 @@ class TestOtherTasks:
 
 @pytest.mark.slow
 def test_mitigations_are_tried_at_once(lost):
-    found = tlzoo.verdict(lost, **ASKED, epochs=25, try_mitigations=True)
+    found = tlzoo.verdict(lost, **ASKED, epochs=60, try_mitigations=True)
     tried = [row for row in found.rows if row.over_run is not None]
     assert [row.name for row in tried] == [each.name for each in found.advice]
     assert all(each.tried for each in found.advice)
