@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         train,
         trust,
         tune,
+        verdict,
     )
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "train",
     "trust",
     "tune",
+    "verdict",
 ]
 
 

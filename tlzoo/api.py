@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tlzoo.workflows.shift import Shift
     from tlzoo.workflows.suggest import Suggestion
     from tlzoo.workflows.tune_answer import Tuning
+    from tlzoo.workflows.verdict_answer import Verdict
 
 
 def load(source: Any, **options: Any) -> Dataset:
@@ -236,6 +237,48 @@ def compare(*runs: Any, metric: str | None = None) -> Comparison:
     from tlzoo.evaluation.record import RunRecord
 
     return compare_records([RunRecord.read(getattr(run, "path", run)) for run in runs], metric)
+
+
+def verdict(
+    run: Run | str | Path,
+    *,
+    data: Any = None,
+    budget: str | float = "10m",
+    seeds: int = 5,
+    sizes: Sequence[float] = (0.1, 0.25, 0.5),
+    margin: float = 0.01,
+    try_mitigations: bool = False,
+    epochs: int | None = None,
+    progress: Any = None,
+) -> Verdict:
+    """Says whether transfer helped in a run, against the same network from scratch, and adds it to the report.
+
+    Args:
+        run: A finished run, or its folder.
+        data: The data it was trained on, if that was given in memory.
+        budget: That may be spent, earlier calls included, such as `"10m"`; a number is seconds.
+        seeds: How many of run and scratch, 2 or more.
+        sizes: Shares of the training split for the learning curve, in (0, 1].
+        margin: Gains up to this are called neutral: a share, or in units of the spread of numbers.
+        try_mitigations: Whether what is advised where transfer gained nothing is tried at once.
+        epochs: Of the baseline; by default as many as help and there is time for.
+        progress: Called with (done, total, what).
+
+    Raises:
+        RunError: It is no finished run, or its data is gone or has changed.
+        UsageError: The run transferred nothing, or the question makes no sense.
+
+    Example:
+        >>> verdict("runs/first").sentence  # doctest: +SKIP
+        'Positive transfer: +12.3 points [8.0, 16.5] of accuracy over the same network from scratch (5 seeds, …).'
+    """
+    from tlzoo.workflows.budget import parse_budget
+    from tlzoo.workflows.verdict import VerdictRequest
+    from tlzoo.workflows.verdict import verdict as judge
+
+    seconds = parse_budget(budget) if isinstance(budget, str) else float(budget)
+    asked = VerdictRequest(seeds, tuple(sizes), seconds, margin, try_mitigations, epochs)
+    return judge(run, asked, data=data, progress=progress)
 
 
 def trust(
