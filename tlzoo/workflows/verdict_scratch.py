@@ -26,8 +26,8 @@ STEPS = 300
 DOUBLINGS = 3
 """How often its epochs are doubled at most."""
 
-FULL = 0.65
-"""Share of the time for learners with all the data; the rest is for the curve."""
+FULL, ALONE = 0.65, 0.95
+"""Share of the time for learners with all the data where there is a curve as well, and where there is none."""
 
 SLACK = 1.1
 """Measured times are multiplied with this: machines get busy."""
@@ -87,6 +87,7 @@ class Search:
         budget: What may be spent.
         seeds: How many seeds will learn with all the data.
         own: The run itself.
+        curve: Whether smaller shares of the data are asked for as well.
     """
 
     cells: Cells
@@ -94,6 +95,7 @@ class Search:
     budget: Budget
     seeds: int
     own: Cell
+    curve: bool = True
 
     def settle(self, epochs: int | None = None) -> Scratch:
         """Returns the baseline.
@@ -148,7 +150,7 @@ class Search:
     def _room(self, first: Cell, seeds: int) -> int:
         """Returns how many epochs some seeds can have with all the data, and the search as many as two seeds."""
         others = (seeds - 1) * (self.own.told.training + 2)
-        each = (FULL * self.budget.left - others) / (seeds + 1)
+        each = ((FULL if self.curve else ALONE) * self.budget.left - others) / (seeds + 1)
         start = max(0.0, first.told.seconds - first.told.epochs * first.told.epoch)
         return math.floor((each / SLACK - start) / max(first.told.epoch, 1e-6))
 
