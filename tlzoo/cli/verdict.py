@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tlzoo.workflows.verdict_answer import Verdict
 
 _EXAMPLES = """\
-  tlzoo verdict runs/first                        positive, neutral or negative transfer, with its interval
-  tlzoo verdict runs/first --budget 1h --seeds 8  with more seeds, goes on where it was
-  tlzoo verdict runs/first --try                  and what each mitigation gives, where transfer gained nothing"""
+  tlzoo verdict runs/first                         positive, neutral or negative transfer, with its interval
+  tlzoo verdict runs/first --budget 1h --seeds 8   with more seeds, goes on where it was
+  tlzoo verdict runs/first --try                   and what each mitigation gives, where transfer gained nothing"""
 
 _EPILOG = """\
 The run's plan learns again with other seeds, and the same network from random weights for as long as the validation
