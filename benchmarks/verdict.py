@@ -71,7 +71,7 @@ class Case:
     train: int
     recipe: str = "fine_tune"
     options: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 90.0
+    seconds: float = 120.0
 
 
 FROZEN = "feature_extraction"

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tlzoo.workflows.verdict_answer import Verdict
 
 _EXAMPLES = """\
-  tlzoo verdict runs/first                        positive, neutral or negative transfer, with its interval
-  tlzoo verdict runs/first --budget 1h --seeds 8  with more seeds, goes on where it was
-  tlzoo verdict runs/first --try                  and what each mitigation gives, where transfer gained nothing"""
+  tlzoo verdict runs/first                         positive, neutral or negative transfer, with its interval
+  tlzoo verdict runs/first --budget 1h --seeds 8   with more seeds, goes on where it was
+  tlzoo verdict runs/first --try                   and what each mitigation gives, where transfer gained nothing"""
 
 _EPILOG = """\
-The run's plan learns again with other seeds, and the same network from random weights for as long as the validation
-split says it gains, within the budget. The gain is measured on the run's test split, in pairs, and told with a
+The plan of the run learns again with other seeds, and the same network from random weights for as long as the validation
+split says it gains, within the budget. The gain is measured on the test split of the run, in pairs, and told with a
 bootstrap interval over test examples and seeds. Neutral is what includes no gain at all, or nothing beyond the margin.
 Everything is remembered in RUN/verdict: killed or short of time, the same command goes on; asked again, it is free."""
 

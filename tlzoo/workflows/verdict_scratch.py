@@ -8,6 +8,7 @@ comparison of budgets; where that cannot be avoided, what it was still gaining i
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,13 +21,13 @@ from tlzoo.workflows.verdict_cells import Cell, Cells, Learner
 from tlzoo.workflows.verdict_parts import better
 
 STEPS = 300
-"""Steps it has at least to begin with, however few examples make an epoch."""
+"""Steps it has at least, however few examples make an epoch: moving statistics of BatchNorm take as many to arrive."""
 
 DOUBLINGS = 3
 """How often its epochs are doubled at most."""
 
-FULL = 0.65
-"""Share of the time for learners with all the data; the rest is for the curve."""
+FULL, ALONE = 0.65, 0.95
+"""Share of the time for learners with all the data where there is a curve as well, and where there is none."""
 
 SLACK = 1.1
 """Measured times are multiplied with this: machines get busy."""
@@ -66,8 +67,13 @@ class Scratch:
             cells: Of the run.
             share: Of the training split. With fewer examples it has more epochs, though fewer steps.
         """
-        epochs = math.ceil(self.epochs / math.sqrt(share))
-        options = {**scratch_options(plan, cells.run.folder.card), "epochs": epochs, "rate": self.rate}
+        options = scratch_options(plan, cells.run.folder.card)
+        epochs = self.epochs
+        if share < 1:
+            steps = _steps(share * len(cells.splits.train), options)
+            enough = min(math.ceil(STEPS / steps), math.ceil(epochs / share))
+            epochs = max(math.ceil(epochs / math.sqrt(share)), enough)
+        options |= {"epochs": epochs, "rate": self.rate}
         return Learner("scratch", plan.backbone, "scratch", options)
 
 
@@ -81,6 +87,7 @@ class Search:
         budget: What may be spent.
         seeds: How many seeds will learn with all the data.
         own: The run itself.
+        curve: Whether smaller shares of the data are asked for as well.
     """
 
     cells: Cells
@@ -88,6 +95,7 @@ class Search:
     budget: Budget
     seeds: int
     own: Cell
+    curve: bool = True
 
     def settle(self, epochs: int | None = None) -> Scratch:
         """Returns the baseline.
@@ -99,7 +107,8 @@ class Search:
         rate = float(usual["rate"])
         if epochs:
             return Scratch(epochs, rate)
-        start = max(int(usual["epochs"]), math.ceil(STEPS / self._steps))
+        looks = scratch_options(self.plan, self.cells.run.folder.card)
+        start = max(int(usual["epochs"]), math.ceil(STEPS / _steps(len(self.cells.splits.train), looks)))
         first = self._cell(Scratch(start, rate), deadline=self.budget.deadline(self.budget.left / 2))
         # Fewer seeds rather than fewer epochs than the recipe's; more epochs only if all seeds can have them.
         least = max(self._room(first, 2), self._fair(first), LEAST)
@@ -138,15 +147,10 @@ class Search:
         learner = settled.learner(self.plan, self.cells)
         return self.cells.make(learner, 1.0, self.plan.seed, deadline)
 
-    @property
-    def _steps(self) -> int:
-        batch = scratch_options(self.plan, self.cells.run.folder.card).get("batch_size", 32)
-        return max(1, math.ceil(len(self.cells.splits.train) / int(batch)))
-
     def _room(self, first: Cell, seeds: int) -> int:
         """Returns how many epochs some seeds can have with all the data, and the search as many as two seeds."""
         others = (seeds - 1) * (self.own.told.training + 2)
-        each = (FULL * self.budget.left - others) / (seeds + 1)
+        each = ((FULL if self.curve else ALONE) * self.budget.left - others) / (seeds + 1)
         start = max(0.0, first.told.seconds - first.told.epochs * first.told.epoch)
         return math.floor((each / SLACK - start) / max(first.told.epoch, 1e-6))
 
@@ -154,6 +158,11 @@ class Search:
         """Returns the epochs that take the time the run's own training took."""
         start = max(0.0, first.told.training - first.told.epochs * first.told.epoch)
         return math.ceil((self.own.told.training - start) / max(first.told.epoch, 1e-6))
+
+
+def _steps(examples: float, options: Mapping[str, Any]) -> int:
+    """Returns the steps of an epoch."""
+    return max(1, math.ceil(examples / int(options.get("batch_size", 32))))
 
 
 def _gain(cell: Cell, rival: Cell) -> tuple[float, float]:

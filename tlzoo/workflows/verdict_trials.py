@@ -57,7 +57,8 @@ class Trials:
         """
         plan = self.cells.run.folder.plan
         if self.scratch is None:
-            self.scratch = Search(self.cells, plan, self.budget, len(self.seeds), self.own).settle(epochs)
+            search = Search(self.cells, plan, self.budget, len(self.seeds), self.own, bool(self.shares))
+            self.scratch = search.settle(epochs)
             self.note(self.scratch)
         self.found["run", 1.0, plan.seed] = self.own
         for learner, share, seed in self._order():
