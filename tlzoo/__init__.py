@@ -12,6 +12,8 @@ if TYPE_CHECKING:
         adapt,
         clean,
         compare,
+        deploy,
+        explain_words,
         load,
         load_backbone,
         load_bundle,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         train,
         trust,
         tune,
+        unpack,
     )
 
 __version__ = "0.1.0"
@@ -33,6 +36,8 @@ __all__ = [
     "adapt",
     "clean",
     "compare",
+    "deploy",
+    "explain_words",
     "load",
     "load_backbone",
     "load_bundle",
@@ -45,6 +50,7 @@ __all__ = [
     "train",
     "trust",
     "tune",
+    "unpack",
 ]
 
 

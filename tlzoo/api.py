@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tlzoo.evaluation.compare import Comparison
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import Plan, TaskName
+    from tlzoo.serving.rollout.site import Outcome
     from tlzoo.workflows.clean import Findings
     from tlzoo.workflows.domains import TargetLabels
     from tlzoo.workflows.rank import Ranking
@@ -412,6 +413,95 @@ def load_bundle(path: str | Path, *, verify: bool = False) -> Predictor:
     from tlzoo.export.predictor import Predictor
 
     return Predictor.load(Path(path), verify=verify)
+
+
+def explain_words(
+    text: str, ask: Callable[[Sequence[str]], Any], label: int | None = None
+) -> list[tuple[str, float]]:
+    """Says which words of a text pushed an answer, by leaving each out.
+
+    Args:
+        text: The text; its first 1,500 characters are looked at.
+        ask: From texts to probabilities (n, c); of a bundle, a run or a server.
+        label: The class to look at, in 0..c-1; by default the one that wins.
+
+    Returns:
+        Stretches that together are the text, and how each pushed: -1 (away from the class) to 1 (towards it).
+
+    Example:
+        >>> explain_words("Not bad at all.", ask)[0]  # doctest: +SKIP
+        ('Not ', 0.62)
+    """
+    import numpy as np
+
+    from tlzoo.evaluation.attribution import MOST_SPANS, explain, log_odds
+
+    winner = int(np.argmax(np.asarray(ask([text]))[0])) if label is None else label
+
+    def support(variants: Sequence[tuple[int, str]]) -> Any:
+        rows = np.asarray(ask([variant for _, variant in variants]), np.float64)
+        return log_odds(np.log(np.maximum(rows, 1e-12)), np.full(len(rows), winner))
+
+    return [(push.text, push.weight) for push in explain([text], [MOST_SPANS], support, 1500)[0]]
+
+
+def unpack(archive: str | Path, folder: str | Path, *, max_bytes: int | None = None) -> None:
+    """Unpacks a zip archive from a stranger: nothing outside the folder, no links, no bombs.
+
+    Args:
+        archive: The file.
+        folder: Where to; must exist.
+        max_bytes: Most bytes it may unpack to; by default 100 times its own size, and at least 64 MiB.
+
+    Raises:
+        SourceError: It is no zip archive, or not an honest one.
+    """
+    from tlzoo.sources.unpack import unpack_zip
+
+    unpack_zip(Path(archive), Path(folder), max_bytes=max_bytes)
+
+
+def deploy(
+    bundle: str | Path,
+    repository: str | Path,
+    *,
+    name: str = "",
+    labels: Sequence[str] = (),
+    keep: int = 0,
+    server: str | None = None,
+    wait_seconds: float = 300.0,
+    progress: Any = None,
+) -> Outcome:
+    """Copies a bundle into a repository that a server looks at, as the next version of a model.
+
+    Args:
+        bundle: A folder of versions, whose newest is taken, or one version.
+        repository: Folder of models: `REPO/<model>/<version>`.
+        name: Of the model; by default of the bundle's folder.
+        labels: `stable`, `canary` …, which `models.config` gives it.
+        keep: How many versions stay; 0 for all.
+        server: Address of a server (its REST port) to wait for until it has followed.
+        wait_seconds: How long, in seconds.
+        progress: Called with (done, total, what).
+
+    Returns:
+        Where it is, what it replaced, and what to know; see `tlzoo.serving.rollout.site.Outcome`.
+
+    Raises:
+        TlzooError: It must not be deployed there; nothing has changed.
+
+    Example:
+        >>> deploy("models/photos", "/srv/models").path  # doctest: +SKIP
+        PosixPath('/srv/models/photos/4')
+    """
+    from tlzoo.serving.rollout.availability import Server
+    from tlzoo.serving.rollout.deploy import Order
+    from tlzoo.serving.rollout.deploy import deploy as carry_out
+    from tlzoo.serving.rollout.site import Site
+
+    asked = Server(server, wait_seconds) if server else None
+    site = Site(Path(repository), server=asked)
+    return carry_out(Path(bundle), site, Order(name, tuple(labels), keep), progress=progress)
 
 
 def _request(

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from tlzoo.data.dataset import Dataset
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import TaskName
+    from tlzoo.predictions import Prediction
     from tlzoo.training.context import Context
+    from tlzoo.workflows.answers import Features
     from tlzoo.workflows.heat_maps import Explained
 
 OodMethod = Literal["auto", "mahalanobis", "energy", "none"]
@@ -135,6 +137,19 @@ class Run:
         """The backbone inside `model`, with the weights training left it."""
         _ = self.model
         return self.context.backbone
+
+    def predict(self, items: Any) -> list[Prediction]:
+        """Answers for any items, as the exported bundle would; see `tlzoo.workflows.answers.predict`."""
+        from tlzoo.workflows.answers import predict
+
+        return predict(self, items)
+
+    @cached_property
+    def features(self) -> Features:
+        """What computes features float32 (n, d) of pixels uint8 (h, w, 3), or texts, under the run's own weights."""
+        from tlzoo.workflows.answers import feature_function
+
+        return feature_function(self)
 
     def evaluate(self, data: Any = None, **options: Any) -> Any:
         """Scores the run.
