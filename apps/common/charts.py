@@ -59,7 +59,7 @@ class _Axes:
             found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:.2g}</text>')
         found.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{self._left:.3g}</text>')
         found.append(
-            f'<text x="{WIDTH - 12}" y="{HEIGHT - 8}" text-anchor="end">{across} {self._right:.3g}</text>'
+            f'<text x="{WIDTH - 12}" y="{HEIGHT - 8}" text-anchor="end">{escape(across)} {self._right:.3g}</text>'
         )
         return "".join(found)
 
