@@ -12,14 +12,30 @@ import tlzoo
 from tlzoo.client import Prediction
 from tlzoo.errors import DataError
 
-from .values import Reason
+from .values import Reason, Tell
 
 GRID = 7
 """Hidden squares a side, of a picture."""
 SIDE = 336
 """Longest side of a picture that is shown under a heat map, in pixels."""
 
+STEP = 7
+"""Hidden variants that are asked about at once, between two looks at whether the work is to stop."""
+
 Ask = Callable[[Sequence[Any]], list[Prediction]]
+
+
+def telling(ask: Ask, tell: Tell) -> Ask:
+    """Makes questions about many variants tell how far they are, a few variants at a time."""
+
+    def step_by_step(items: Sequence[Any]) -> list[Prediction]:
+        found: list[Prediction] = []
+        for at in range(0, len(items), STEP):
+            tell(at, len(items), f"asking about {len(items):,} variants")
+            found += ask(items[at : at + STEP])
+        return found
+
+    return step_by_step
 
 
 def words_of(ask: Ask, text: str, label: str | None, names: Sequence[str]) -> Reason:
