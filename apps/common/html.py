@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from html import escape
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
 
 from tlzoo.cards.app import AppCard
 
@@ -128,6 +133,19 @@ def words(reason: Reason) -> str:
         for text, push in reason.words
     )
     return f'<div class="tl-words">{marked}</div>'
+
+
+def picture(pixels: np.ndarray, words: str) -> str:
+    """Returns a picture that is part of the page itself: nothing of it is stored anywhere.
+
+    Args:
+        pixels: Uint8 (h, w, 3) or (h, w).
+        words: What it shows, for those who cannot see it.
+    """
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img class="tl-picture" src="data:image/png;base64,{data}" alt="{escape(words)}">'
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
