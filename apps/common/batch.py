@@ -37,15 +37,17 @@ class Batch:
         download: The same as a CSV file.
         work: What runs, of one visitor.
         folder: Where that visitor's file is.
+        sheet: What was answered last.
     """
 
     ask: gr.Button
     halt: gr.Button
     told: gr.HTML
-    table: gr.Dataframe
+    table: gr.HTML
     download: gr.DownloadButton
     work: gr.State
     folder: gr.State
+    sheet: gr.State
 
 
 def batch(words: str) -> Batch:
@@ -58,15 +60,11 @@ def batch(words: str) -> Batch:
         ask = gr.Button(words, variant="primary", elem_id="tl-batch-ask")
         halt = gr.Button("Stop", interactive=False, elem_id="tl-batch-stop")
     told = gr.HTML(elem_id="tl-batch-told", padding=False)
-    table = gr.Dataframe(
-        interactive=False,
-        visible=False,
-        wrap=True,
-        label="Answers: click the name of a column to sort by it",
-        elem_id="tl-batch-table",
+    table = gr.HTML(
+        visible=False, padding=False, apply_default_css=False, js_on_load=html.SORTS, elem_id="tl-batch-table"
     )
     download = gr.DownloadButton("Download all answers as CSV", visible=False, elem_id="tl-batch-download")
-    return Batch(ask, halt, told, table, download, session.state(), session.state())
+    return Batch(ask, halt, told, table, download, session.state(), session.state(), session.state())
 
 
 def wire(
@@ -78,25 +76,30 @@ def wire(
         parts: The components.
         card: Of the app.
         predictor: The model.
-        gather: From the values of `inputs` to what is asked; raises where there is nothing.
+        gather: From a new folder of the visitor and the values of `inputs` to what is asked; raises where there is
+            nothing.
         inputs: Components.
     """
 
-    def run(folder: Any, *given: Any) -> Iterator[list[Any]]:
-        about, sheet, words = described(card, predictor), gather(*given), ""
+    def run(before: Any, *given: Any) -> Iterator[list[Any]]:
+        about, folder, words = described(card, predictor), session.new_folder(), ""
+        try:
+            sheet = gather(folder, *given)
+        except Exception:
+            session.forget(folder)
+            raise
+        session.forget(before)
         work = Work(lambda tell: sheet.fill(predictor, tell))
         try:
             for words in followed(work):
-                yield [words, gr.skip(), gr.skip(), work, folder, gr.update(interactive=True)]
+                yield [words, gr.skip(), gr.skip(), work, folder, gr.skip(), gr.update(interactive=True)]
             words = html.note(_summary(sheet, stopped=len(sheet.answers) < len(sheet.items)))
         except Exception as error:
             # What has been answered is worth showing, whatever came then.
             words = html.note(f"{told(error).message} {_summary(sheet, stopped=True)}", "bad")
-        session.forget(folder)
-        folder = session.new_folder()
-        yield [words, *_shown(sheet, about, folder), None, folder, gr.update(interactive=False)]
+        yield [words, *_shown(sheet, about, folder), None, folder, sheet, gr.update(interactive=False)]
 
-    outputs = [parts.told, parts.table, parts.download, parts.work, parts.folder, parts.halt]
+    outputs = [parts.told, parts.table, parts.download, parts.work, parts.folder, parts.sheet, parts.halt]
     parts.ask.click(
         spoken(run), [parts.folder, *inputs], outputs, concurrency_limit=AT_ONCE, show_progress="hidden"
     )
@@ -108,8 +111,9 @@ def _shown(sheet: Sheet, about: About, folder: Path) -> list[Any]:
     if not sheet.answers:
         return [gr.update(visible=False), gr.update(visible=False)]
     file = sheet.write(folder / "answers.csv", about)
-    table = gr.update(value=sheet.shown(about), datatype=sheet.kinds(about), visible=True)
-    return [table, gr.update(value=str(file), visible=True)]
+    words = "Answers; the names of columns are buttons that sort"
+    table = html.sortable(*sheet.shown(about), words, opens=sheet.opens)
+    return [gr.update(value=table, visible=True), gr.update(value=str(file), visible=True)]
 
 
 def _summary(sheet: Sheet, *, stopped: bool) -> str:

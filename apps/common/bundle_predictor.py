@@ -45,6 +45,8 @@ class BundlePredictor:
         BundleError: There is no bundle there.
     """
 
+    quick = False
+
     def __init__(self, folder: Path) -> None:
         self._bundle = tlzoo.load_bundle(folder)
         self._lock = threading.Lock()

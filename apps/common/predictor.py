@@ -14,9 +14,11 @@ class AppPredictor(Protocol):
 
     Attributes:
         explains: Whether `explain` can say why.
+        quick: Whether that takes no longer than an answer does, so that nobody need ask for it.
     """
 
     explains: bool
+    quick: bool
 
     def describe(self) -> About:
         """Returns what is known of the model.

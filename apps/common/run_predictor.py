@@ -30,6 +30,7 @@ class RunPredictor:
         self._lock = threading.RLock()
         self._about = _about(run)
         self.explains = self._about.task == "classification"
+        self.quick = self._about.modality == "image"
 
     @classmethod
     def opened(cls, folder: Path) -> RunPredictor:

@@ -33,6 +33,8 @@ class ServerPredictor:
         BundleError: There is no bundle there.
     """
 
+    quick = False
+
     def __init__(self, url: str, bundle: Path | None = None) -> None:
         self._url, self._client = url, Client(url, timeout=20.0)
         self._bundle = bundle

@@ -13,7 +13,7 @@ from .values import About, Answer, Tell
 
 STEP = 16
 """Items that are asked about at once, between two looks at whether the work is to stop."""
-SHOWN = 2000
+SHOWN = 1000
 """Rows of the table in the page; the CSV file has all."""
 LONGEST = 160
 """Characters of a cell in the page; the CSV file has all."""
@@ -30,6 +30,7 @@ class Sheet:
         rows: Their cells, a row for each item.
         items: What the model is asked about.
         kept: Which of these columns the page shows, by their number; the CSV file has all.
+        opens: Whether a row of the page's table can be opened.
         answers: Of the first items, in order.
     """
 
@@ -37,6 +38,7 @@ class Sheet:
     rows: Sequence[Sequence[Any]]
     items: Sequence[Any]
     kept: Sequence[int] = (0,)
+    opens: bool = False
     answers: list[Answer] = field(default_factory=list)
 
     def fill(self, predictor: AppPredictor, tell: Tell) -> None:
@@ -59,20 +61,14 @@ class Sheet:
         told += ["foreign"] if about.ood_threshold is not None else []
         return [*told, "problem"]
 
-    def shown(self, about: About) -> dict[str, Any]:
-        """Returns the answers so far as `gr.Dataframe` takes them."""
+    def shown(self, about: About) -> tuple[list[str], list[list[Any]]]:
+        """Returns the header and the rows of the page's table: the answers so far, cut to what can be looked at."""
         width = len(self.header)
         rows = [
             [*(_short(row[at]) for at in self.kept), *map(_short, row[width:])]
             for row in self._cells(about)[:SHOWN]
         ]
-        return {"headers": [*(self.header[at] for at in self.kept), *self.told(about)], "data": rows}
-
-    def kinds(self, about: About) -> list[str]:
-        """Returns what each column of the page's table holds, so that numbers sort as numbers."""
-        numbers = {"score", *self._classes(about)}
-        told = ("number" if name in numbers else "str" for name in self.told(about))
-        return [*("str" for _ in self.kept), *told]
+        return [*(self.header[at] for at in self.kept), *self.told(about)], rows
 
     def write(self, path: Path, about: About) -> Path:
         """Writes the answers so far as a CSV file."""
@@ -106,6 +102,6 @@ class Sheet:
 
 def _short(cell: Any) -> Any:
     if isinstance(cell, float):
-        return round(cell, 4)
+        return cell
     text = "" if cell is None else str(cell)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

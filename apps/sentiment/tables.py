@@ -29,7 +29,7 @@ def columns_of(file: str) -> tuple[list[str], str | None]:
     return list(header), known or header[max(range(len(header)), key=lengths.__getitem__)]
 
 
-def sheet_of(file: str | None, column: str | None) -> Sheet:
+def sheet_of(_: Path, file: str | None, column: str | None) -> Sheet:
     """Returns what a model is asked about a table.
 
     Raises:
