@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from .plane import Plane
+from .plane import FINE, Plane
 from .view import View
 
 STEPS = 500
@@ -72,7 +72,7 @@ def upload(label: str) -> gr.File:
 
 def _window(plane: Plane) -> list[Any]:
     low, high = plane.bounds()
-    step = 1.0 if high - low >= 64 else (high - low) / STEPS
+    step = 1.0 if high - low >= FINE else (high - low) / STEPS
     usable = not plane.colour
     level = gr.update(minimum=low, maximum=high, value=plane.window.level, step=step, interactive=usable)
     width = gr.update(

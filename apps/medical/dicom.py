@@ -36,7 +36,7 @@ class Dicom:
             raise DataError(
                 "this DICOM file holds no pictures.", allowed="files with pixel data.", do="Choose another."
             )
-        self.frames = max(int(self._set.get("NumberOfFrames") or 1), 1)
+        self.frames = max(int(_first(self._set.get("NumberOfFrames")) or 1), 1)
         self.kind = self._kind()
 
     def plane(self, frame: int) -> Plane:
@@ -51,8 +51,8 @@ class Dicom:
         values = self._pixels(frame)
         if values.ndim == 3:
             return Plane(_eight_bits(values), Window(128, 256))
-        slope = float(self._told(frame, "PixelValueTransformationSequence", "RescaleSlope") or 1)
-        intercept = float(self._told(frame, "PixelValueTransformationSequence", "RescaleIntercept") or 0)
+        slope = _first(self._told(frame, "PixelValueTransformationSequence", "RescaleSlope")) or 1.0
+        intercept = _first(self._told(frame, "PixelValueTransformationSequence", "RescaleIntercept")) or 0.0
         scaled = (values.astype(np.float64) * slope + intercept).astype(np.float32)
         return Plane(
             scaled, self._window(frame, scaled), self._set.get("PhotometricInterpretation") == "MONOCHROME1"
@@ -80,16 +80,21 @@ class Dicom:
                 values = apply_color_lut(values, self._set)
         except Exception as error:  # whatever pydicom and its decoders raise of damaged files
             raise DataError(
-                f"the pixels of this DICOM file cannot be decoded ({type(error).__name__}).",
-                allowed="whole files.",
+                f"the pixels of this DICOM file cannot be decoded ({type(error).__name__}; {self._syntax()}).",
+                allowed="whole files, uncompressed or compressed in a way that is known here.",
                 do="Export it again, uncompressed.",
             ) from error
         return np.asarray(values)
 
+    def _syntax(self) -> str:
+        """Returns how the pixels are packed, in DICOM's words."""
+        syntax = getattr(self._set, "file_meta", {}).get("TransferSyntaxUID")
+        return "nobody says how they are packed" if syntax is None else str(syntax.name)
+
     def _refuse_compression(self) -> None:
         from pydicom.pixels import get_decoder
 
-        syntax = self._set.file_meta.get("TransferSyntaxUID") if "file_meta" in self._set.__dict__ else None
+        syntax = getattr(self._set, "file_meta", {}).get("TransferSyntaxUID")
         if syntax is None or not syntax.is_compressed:
             return
         try:

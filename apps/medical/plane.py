@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FINE = 64
+"""Pictures whose values lie further apart than this are looked at in whole numbers."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -84,4 +87,6 @@ def whole_range(values: np.ndarray) -> Window:
     low, high = (float(each) for each in np.percentile(values, (0.1, 99.9)))
     if high <= low:
         low, high = float(values.min()), float(values.max())
-    return Window((low + high) / 2, max(high - low, 1e-6 if high > low else 1.0))
+    if high - low >= FINE:
+        low, high = float(np.floor(low)), float(np.ceil(high))
+    return Window((low + high) / 2, high - low if high > low else 1.0)

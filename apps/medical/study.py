@@ -81,8 +81,9 @@ class Photo:
     """
 
     def __init__(self, data: bytes) -> None:
+        Image.init()  # all formats, so that they can be named
         try:
-            self._file = Image.open(BytesIO(data), formats=("PNG", "TIFF", "JPEG", "MPO", "BMP", "WEBP"))
+            self._file = Image.open(BytesIO(data), formats=("PNG", "TIFF", "JPEG", "BMP", "WEBP"))
         except (OSError, Image.DecompressionBombError, SyntaxError) as error:
             raise DataError("this file is no picture that is known here.", allowed=_ALLOWED) from error
         width, height = self._file.size

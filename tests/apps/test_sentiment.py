@@ -30,6 +30,10 @@ def judge(page, text):
     page.locator("#main").click()
 
 
+def address_of(server):
+    return f"http://127.0.0.1:{server.rest_port}/v1/models/talk"
+
+
 def table(page, path):
     page.get_by_role("tab", name="A table").click()
     page.locator("#tl-upload input[type=file]").set_input_files(path)
@@ -150,12 +154,11 @@ def test_a_run_answers_as_its_bundle(talk, look):
 
 def test_a_server_answers_and_its_absence_is_told(talk, look):
     options = ServerOptions((ModelConfig("talk", talk.bundle),), grpc_port=0)
-    with running(options) as server:
-        with served("sentiment", url=f"http://127.0.0.1:{server.rest_port}/v1/models/talk") as (url, _):
-            page = look(url).open()
-            judge(page, GOAL)
-            expect(page.locator("#tl-words .tl-words")).to_have_text(GOAL)
-            expect(page.locator("#tl-answer .tl-said")).to_be_visible()
+    with running(options) as server, served("sentiment", url=address_of(server)) as (url, _):
+        page = look(url).open()
+        judge(page, GOAL)
+        expect(page.locator("#tl-words .tl-words")).to_have_text(GOAL)
+        expect(page.locator("#tl-answer .tl-said")).to_be_visible()
     gone = f"http://127.0.0.1:{free_port()}/v1/models/talk"
     with served("sentiment", url=gone) as (url, _):
         page = look(url).open()
