@@ -11,7 +11,7 @@ import tlzoo
 from apps.common.bundle_predictor import BundlePredictor
 from apps.sentiment.app import build
 from apps.sentiment.tables import columns_of, sheet_of
-from tests.app_pages import DESK, PHONE, free_port, served
+from tests.app_pages import DESK, PHONE, downloaded, free_port, served
 from tests.serving.whole_server import running
 from tlzoo.errors import DataError, UsageError
 from tlzoo.serving.options import ModelConfig, ServerOptions
@@ -97,9 +97,7 @@ def test_a_table_is_answered_sorted_and_downloaded(address, talk, look, tmp_path
     shown = [float(row.split("\t")[2].removesuffix(" %")) for row in rows.all_inner_texts()]
     assert shown == sorted(shown)
     assert len(set(shown)) > 1
-    with page.expect_download() as got:
-        page.locator("#tl-batch-download").click()
-    found = list(csv.DictReader(got.value.path().open(encoding="utf-8", newline="")))
+    found = downloaded(page, "#tl-batch-download")
     asked = tlzoo.load_bundle(talk.bundle).predict(texts)
     assert [row["review"] for row in found] == texts
     assert [row["label"] for row in found] == [one.label for one in asked]
@@ -135,9 +133,7 @@ def test_two_visitors_do_not_mix(address, look, tmp_path):
     second.locator("#tl-batch-ask").click()
     for page, text, count in ((first, GOAL, 40), (second, "Add salt to the soup.", 30)):
         expect(page.locator("#tl-batch-told")).to_contain_text(f"{count} answered")
-        with page.expect_download() as got:
-            page.locator("#tl-batch-download").click()
-        found = list(csv.DictReader(got.value.path().open(encoding="utf-8", newline="")))
+        found = downloaded(page, "#tl-batch-download")
         assert [row["review"] for row in found] == [text] * count
 
 
@@ -148,8 +144,9 @@ def test_a_run_answers_as_its_bundle(talk, look):
         judge(page, GOAL)
         expect(page.locator("#tl-words .tl-words")).to_have_text(GOAL)
         expect(page.locator("#tl-answer .tl-bar").first).to_contain_text(
-            f"{said.label}\n{100 * said.score:.1f} %"
+            f"{said.label}{100 * said.score:.1f} %"
         )
+        page.close()
 
 
 def test_a_server_answers_and_its_absence_is_told(talk, look):
@@ -159,12 +156,14 @@ def test_a_server_answers_and_its_absence_is_told(talk, look):
         judge(page, GOAL)
         expect(page.locator("#tl-words .tl-words")).to_have_text(GOAL)
         expect(page.locator("#tl-answer .tl-said")).to_be_visible()
+        page.close()
     gone = f"http://127.0.0.1:{free_port()}/v1/models/talk"
     with served("sentiment", url=gone) as (url, _):
         page = look(url).open()
         expect(page.locator("#tl-condition")).to_contain_text("does not answer")
         judge(page, GOAL)
         expect(page.get_by_test_id("toast-body")).to_contain_text("127.0.0.1")
+        page.close()
 
 
 def test_a_model_of_pictures_is_refused(cells):
