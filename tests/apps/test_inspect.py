@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import zipfile
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import tlzoo
 from apps.common.bundle_predictor import BundlePredictor
 from apps.inspect.app import build
 from apps.inspect.pictures import sheet_of
-from tests.app_pages import DESK, PHONE, free_port, served
+from tests.app_pages import DESK, PHONE, downloaded, free_port, served
 from tests.serving.whole_server import running
 from tlzoo.errors import DataError, SourceError, UsageError
 from tlzoo.serving.options import ModelConfig, ServerOptions
@@ -137,11 +136,7 @@ def test_many_are_sorted_opened_and_downloaded(address, cells, photos, look):
     ranked = sorted(answers, key=lambda name: -answers[name].probabilities["defective"])
     told = [row[0].strip() for row in shown if row[0].strip() != "broken.png"]
     assert [answers[name].label for name in told] == [answers[name].label for name in ranked]
-    with page.expect_download() as got:
-        page.locator("#tl-batch-download").click()
-    found = {
-        row["picture"]: row for row in csv.DictReader(got.value.path().open(encoding="utf-8", newline=""))
-    }
+    found = {row["picture"]: row for row in downloaded(page, "#tl-batch-download")}
     assert found["broken.png"]["problem"]
     assert {name: found[name]["label"] for name in answers} == {
         name: one.label for name, one in answers.items()
@@ -183,6 +178,7 @@ def test_a_run_shows_its_evidence_at_once(cells, photos, look):
         expect(page.locator("#tl-why img")).to_be_visible()
         expect(page.locator("#tl-why")).to_contain_text("Grad-CAM")
         expect(page.locator("#tl-answer")).to_contain_text("does not tell whether a picture is foreign")
+        page.close()
 
 
 def test_a_server_answers_and_its_absence_is_told(cells, photos, look):
@@ -196,12 +192,14 @@ def test_a_server_answers_and_its_absence_is_told(cells, photos, look):
             expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
             page.locator("#tl-where").click()
             expect(page.locator("#tl-why img")).to_be_visible()
+            page.close()
     with served("inspect", url=f"http://127.0.0.1:{free_port()}/v1/models/cells") as (url, _):
         page = look(url).open()
         expect(page.locator("#tl-condition")).to_contain_text("does not answer")
         upload(page, photos / "cell1.png")
         page.locator("#main").click()
         expect(page.get_by_test_id("toast-body")).to_contain_text("127.0.0.1")
+        page.close()
 
 
 def test_a_model_of_texts_is_refused(talk):

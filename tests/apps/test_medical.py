@@ -210,6 +210,7 @@ def test_a_run_shows_its_evidence_at_once(cells, look, scan):
         told(page, "CT")
         page.locator("#main").click()
         expect(page.locator("#tl-why")).to_contain_text("Grad-CAM")
+        page.close()
 
 
 def test_a_server_answers_and_its_absence_is_told(cells, look):
@@ -223,6 +224,7 @@ def test_a_server_answers_and_its_absence_is_told(cells, look):
             page.locator("#main").click()
             expect(page.locator("#tl-answer .tl-said")).to_be_visible()
             expect(page.locator("#tl-answer")).to_contain_text("Nobody has measured how well")
+            page.close()
     with served("medical", url=f"http://127.0.0.1:{free_port()}/v1/models/cells") as (url, _):
         page = look(url).open()
         expect(page.locator("#tl-condition")).to_contain_text("does not answer")
@@ -230,3 +232,4 @@ def test_a_server_answers_and_its_absence_is_told(cells, look):
         told(page, "TIFF")
         page.locator("#main").click()
         expect(page.get_by_test_id("toast-body")).to_contain_text("127.0.0.1")
+        page.close()
