@@ -36,7 +36,12 @@ def add(subparsers: Subparsers) -> None:
     )
     completes(runs, "folder")
     completes(
-        group.add_argument("--folder", type=Path, metavar="DIR", help="pictures or texts to look through"),
+        group.add_argument(
+            "--folder",
+            type=Path,
+            metavar="DIR",
+            help="pictures or texts to search; for teach, the models a server serves",
+        ),
         "folder",
     )
     group = parser.add_argument_group("serving")
