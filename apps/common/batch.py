@@ -12,7 +12,7 @@ import gradio as gr
 
 from tlzoo.cards.app import AppCard
 
-from . import html, session
+from . import held, html, session
 from .errors import spoken, told
 from .fitting import described
 from .predictor import AppPredictor
@@ -64,7 +64,7 @@ def batch(words: str) -> Batch:
         visible=False, padding=False, apply_default_css=False, js_on_load=html.SORTS, elem_id="tl-batch-table"
     )
     download = gr.DownloadButton("Download all answers as CSV", visible=False, elem_id="tl-batch-download")
-    return Batch(ask, halt, told, table, download, session.state(), session.state(), session.state())
+    return Batch(ask, halt, told, table, download, held.state(), held.state(), held.state())
 
 
 def wire(
@@ -86,9 +86,9 @@ def wire(
         try:
             sheet = gather(folder, *given)
         except Exception:
-            session.forget(folder)
+            held.forget(folder)
             raise
-        session.forget(before)
+        held.forget(before)
         work = Work(lambda tell: sheet.fill(predictor, tell))
         try:
             for words in followed(work):

@@ -10,7 +10,7 @@ import gradio as gr
 
 from tlzoo.cards.app import AppCard
 
-from . import session
+from . import held
 from .errors import spoken
 from .fitting import described
 from .predictor import AppPredictor
@@ -47,7 +47,7 @@ def evidence(predictor: AppPredictor) -> Evidence:
         label = gr.Dropdown([WINNER], value=WINNER, label="Evidence for", elem_id="tl-label")
         where = gr.Button("Show where", elem_id="tl-where")
         halt = gr.Button("Stop", interactive=False, elem_id="tl-stop")
-    return Evidence(label, where, halt, gr.HTML(elem_id="tl-why", padding=False), session.state())
+    return Evidence(label, where, halt, gr.HTML(elem_id="tl-why", padding=False), held.state())
 
 
 def choices(names: Sequence[str], chosen: str) -> Any:

@@ -16,6 +16,7 @@ from ..common.batch import wire as wire_batch
 from ..common.errors import spoken
 from ..common.evidence import QUIET, choices, evidence
 from ..common.evidence import wire as wire_evidence
+from ..common.fields import by_path
 from ..common.fitting import described, refuse_others
 from ..common.page import page
 from ..common.predictor import AppPredictor
@@ -53,8 +54,8 @@ def _one_picture(predictor: AppPredictor) -> tuple[gr.Image, gr.HTML]:
     card = app_card("inspect")
     with gr.Row():
         with gr.Column():
-            picture = gr.Image(
-                type="filepath", image_mode=None, label="Picture", height=340, elem_id="tl-picture"
+            picture = by_path(
+                gr.Image(type="filepath", image_mode=None, label="Picture", height=340, elem_id="tl-picture")
             )
             ask = gr.Button("Inspect", variant="primary", elem_id="main")
             with gr.Column(elem_classes=["tl-examples"]):

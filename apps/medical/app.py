@@ -13,14 +13,15 @@ import numpy as np
 from tlzoo.cards.app import AppCard
 from tlzoo.registry import app_card
 
-from ..common import html, session
+from ..common import held, html
 from ..common.errors import spoken, told
 from ..common.evidence import QUIET, choices, evidence, wire
+from ..common.fields import by_path
 from ..common.fitting import described, refuse_others
 from ..common.page import page
 from ..common.predictor import AppPredictor
 from ..common.values import About
-from .controls import Controls, controls, upload
+from .controls import Controls, controls
 from .offered import Offered, offered
 from .study import consumed, open_study
 from .view import View, pixels
@@ -54,8 +55,14 @@ def build(predictor: AppPredictor) -> gr.Blocks:
 
 def _looking(predictor: AppPredictor) -> tuple[gr.State, gr.HTML, Controls, list[Any]]:
     """Makes the left half: what is looked at, and how; and gives the events that change it."""
-    view = session.state()
-    file = upload("DICOM, PNG, TIFF or JPEG: deleted from the disk as soon as it is read")
+    view = held.state()
+    file = by_path(
+        gr.File(
+            label="DICOM, PNG, TIFF or JPEG: deleted from the disk as soon as it is read",
+            height=150,
+            elem_id="tl-upload",
+        )
+    )
     given = offered(predictor.samples())
     with gr.Row(elem_classes=["tl-examples"]):
         buttons = [gr.Button(each.title, size="sm", min_width=120) for each in given]

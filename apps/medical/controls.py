@@ -1,4 +1,4 @@
-"""The sliders that say how a picture is looked at, and where pictures are dropped."""
+"""The sliders that say how a picture is looked at."""
 
 from __future__ import annotations
 
@@ -58,16 +58,6 @@ def controls() -> Controls:
         inverted = gr.Checkbox(label="Invert: low values white", interactive=False, elem_id="tl-invert")
         forget = gr.Button("Forget this picture", size="sm", elem_id="tl-forget")
     return Controls(frame, level, width, inverted, forget)
-
-
-def upload(label: str) -> gr.File:
-    """Returns where files are dropped; what handlers get is where Gradio has put the file, so that they can delete it.
-
-    Gradio's own component would make one more empty file for each, which nobody deletes.
-    """
-    file = gr.File(label=label, type="filepath", height=150, elem_id="tl-upload")
-    file.preprocess = lambda payload: None if payload is None else str(payload.path)
-    return file
 
 
 def _window(plane: Plane) -> list[Any]:

@@ -11,7 +11,7 @@ import gradio as gr
 from tlzoo.errors import DataError
 from tlzoo.registry import app_card
 
-from ..common import html, session
+from ..common import held, html
 from ..common.batch import batch, wire
 from ..common.errors import spoken
 from ..common.fitting import described, refuse_others
@@ -45,7 +45,7 @@ def build(predictor: AppPredictor) -> gr.Blocks:
 
 
 def _one_text(predictor: AppPredictor) -> None:
-    card, work = app_card("sentiment"), session.state()
+    card, work = app_card("sentiment"), held.state()
 
     def judge(text: str | None) -> Iterator[list[Any]]:
         about, text = described(card, predictor), _checked(text)

@@ -47,7 +47,7 @@ def upload(page, path):
 def many(page, paths):
     page.get_by_role("tab", name="Many pictures").click()
     page.locator("#tl-upload input[type=file]").set_input_files(paths)
-    expect(page.locator("#tl-upload")).to_contain_text(Path(paths[-1]).name[-8:])
+    expect(page.locator("#tl-upload")).to_contain_text(Path(paths[-1]).stem)
     page.locator("#tl-batch-ask").click()
 
 
