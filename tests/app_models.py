@@ -52,3 +52,14 @@ def cells(tiny_zoo, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLZOO_ZOO", str(tiny_zoo))
         return _trained(folder, folder / "data", "tiny")
+
+
+@pytest.fixture(scope="session")
+def server(talk, cells):
+    """The address of a server of both models, `…/v1/models/`, one for all apps: to end one takes seconds."""
+    from tests.serving.whole_server import running
+    from tlzoo.serving.options import ModelConfig, ServerOptions
+
+    models = (ModelConfig("talk", talk.bundle), ModelConfig("cells", cells.bundle))
+    with running(ServerOptions(models, grpc_port=0)) as found:
+        yield f"http://127.0.0.1:{found.rest_port}/v1/models/"

@@ -15,9 +15,7 @@ from apps.common.bundle_predictor import BundlePredictor
 from apps.inspect.app import build
 from apps.inspect.pictures import sheet_of
 from tests.app_pages import DESK, PHONE, downloaded, free_port, served
-from tests.serving.whole_server import running
 from tlzoo.errors import DataError, SourceError, UsageError
-from tlzoo.serving.options import ModelConfig, ServerOptions
 
 
 @pytest.fixture(scope="module")
@@ -181,18 +179,18 @@ def test_a_run_shows_its_evidence_at_once(cells, photos, look):
         page.close()
 
 
-def test_a_server_answers_and_its_absence_is_told(cells, photos, look):
-    options = ServerOptions((ModelConfig("cells", cells.bundle),), grpc_port=0)
-    with running(options) as server:
-        address = f"http://127.0.0.1:{server.rest_port}/v1/models/cells"
-        with served("inspect", url=address, bundle=cells.bundle) as (url, _):
-            page = look(url).open()
-            upload(page, photos / "cell1.png")
-            page.locator("#main").click()
-            expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
-            page.locator("#tl-where").click()
-            expect(page.locator("#tl-why img")).to_be_visible()
-            page.close()
+def test_a_server_answers(server, cells, photos, look):
+    with served("inspect", url=f"{server}cells", bundle=cells.bundle) as (url, _):
+        page = look(url).open()
+        upload(page, photos / "cell1.png")
+        page.locator("#main").click()
+        expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
+        page.locator("#tl-where").click()
+        expect(page.locator("#tl-why img")).to_be_visible()
+        page.close()
+
+
+def test_a_server_that_is_gone_is_told(photos, look):
     with served("inspect", url=f"http://127.0.0.1:{free_port()}/v1/models/cells") as (url, _):
         page = look(url).open()
         expect(page.locator("#tl-condition")).to_contain_text("does not answer")

@@ -11,8 +11,6 @@ import tlzoo
 from apps.medical.study import open_study
 from tests.app_pages import DESK, PHONE, free_port, served
 from tests.apps.test_medical_files import changed, shipped
-from tests.serving.whole_server import running
-from tlzoo.serving.options import ModelConfig, ServerOptions
 
 pytest.importorskip("pydicom")
 
@@ -213,18 +211,18 @@ def test_a_run_shows_its_evidence_at_once(cells, look, scan):
         page.close()
 
 
-def test_a_server_answers_and_its_absence_is_told(cells, look):
-    options = ServerOptions((ModelConfig("cells", cells.bundle),), grpc_port=0)
-    with running(options) as server:
-        address = f"http://127.0.0.1:{server.rest_port}/v1/models/cells"
-        with served("medical", url=address) as (url, _):
-            page = look(url).open()
-            page.get_by_role("button", name="Phantom, 16 bits").click()
-            told(page, "TIFF")
-            page.locator("#main").click()
-            expect(page.locator("#tl-answer .tl-said")).to_be_visible()
-            expect(page.locator("#tl-answer")).to_contain_text("Nobody has measured how well")
-            page.close()
+def test_a_server_answers(server, look):
+    with served("medical", url=f"{server}cells") as (url, _):
+        page = look(url).open()
+        page.get_by_role("button", name="Phantom, 16 bits").click()
+        told(page, "TIFF")
+        page.locator("#main").click()
+        expect(page.locator("#tl-answer .tl-said")).to_be_visible()
+        expect(page.locator("#tl-answer")).to_contain_text("Nobody has measured how well")
+        page.close()
+
+
+def test_a_server_that_is_gone_is_told(look):
     with served("medical", url=f"http://127.0.0.1:{free_port()}/v1/models/cells") as (url, _):
         page = look(url).open()
         expect(page.locator("#tl-condition")).to_contain_text("does not answer")

@@ -12,9 +12,7 @@ from apps.common.bundle_predictor import BundlePredictor
 from apps.sentiment.app import build
 from apps.sentiment.tables import columns_of, sheet_of
 from tests.app_pages import DESK, PHONE, downloaded, free_port, served
-from tests.serving.whole_server import running
 from tlzoo.errors import DataError, UsageError
-from tlzoo.serving.options import ModelConfig, ServerOptions
 
 GOAL = "The striker scored a goal and the team won the match."
 
@@ -28,10 +26,6 @@ def address(talk):
 def judge(page, text):
     page.get_by_label("Text", exact=True).fill(text)
     page.locator("#main").click()
-
-
-def address_of(server):
-    return f"http://127.0.0.1:{server.rest_port}/v1/models/talk"
 
 
 def table(page, path):
@@ -149,16 +143,17 @@ def test_a_run_answers_as_its_bundle(talk, look):
         page.close()
 
 
-def test_a_server_answers_and_its_absence_is_told(talk, look):
-    options = ServerOptions((ModelConfig("talk", talk.bundle),), grpc_port=0)
-    with running(options) as server, served("sentiment", url=address_of(server)) as (url, _):
+def test_a_server_answers(server, look):
+    with served("sentiment", url=f"{server}talk") as (url, _):
         page = look(url).open()
         judge(page, GOAL)
         expect(page.locator("#tl-words .tl-words")).to_have_text(GOAL)
         expect(page.locator("#tl-answer .tl-said")).to_be_visible()
         page.close()
-    gone = f"http://127.0.0.1:{free_port()}/v1/models/talk"
-    with served("sentiment", url=gone) as (url, _):
+
+
+def test_a_server_that_is_gone_is_told(look):
+    with served("sentiment", url=f"http://127.0.0.1:{free_port()}/v1/models/talk") as (url, _):
         page = look(url).open()
         expect(page.locator("#tl-condition")).to_contain_text("does not answer")
         judge(page, GOAL)
