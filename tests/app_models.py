@@ -55,7 +55,7 @@ def cells(tiny_zoo, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(talk, cells):
+def app_server(talk, cells):
     """The address of a server of both models, `…/v1/models/`, one for all apps: to end one takes seconds."""
     from tests.serving.whole_server import running
     from tlzoo.serving.options import ModelConfig, ServerOptions

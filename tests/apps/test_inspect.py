@@ -179,8 +179,8 @@ def test_a_run_shows_its_evidence_at_once(cells, photos, look):
         page.close()
 
 
-def test_a_server_answers(server, cells, photos, look):
-    with served("inspect", url=f"{server}cells", bundle=cells.bundle) as (url, _):
+def test_a_server_answers(app_server, cells, photos, look):
+    with served("inspect", url=f"{app_server}cells", bundle=cells.bundle) as (url, _):
         page = look(url).open()
         upload(page, photos / "cell1.png")
         page.locator("#main").click()

@@ -211,8 +211,8 @@ def test_a_run_shows_its_evidence_at_once(cells, look, scan):
         page.close()
 
 
-def test_a_server_answers(server, look):
-    with served("medical", url=f"{server}cells") as (url, _):
+def test_a_server_answers(app_server, look):
+    with served("medical", url=f"{app_server}cells") as (url, _):
         page = look(url).open()
         page.get_by_role("button", name="Phantom, 16 bits").click()
         told(page, "TIFF")

@@ -143,8 +143,8 @@ def test_a_run_answers_as_its_bundle(talk, look):
         page.close()
 
 
-def test_a_server_answers(server, look):
-    with served("sentiment", url=f"{server}talk") as (url, _):
+def test_a_server_answers(app_server, look):
+    with served("sentiment", url=f"{app_server}talk") as (url, _):
         page = look(url).open()
         judge(page, GOAL)
         expect(page.locator("#tl-words .tl-words")).to_have_text(GOAL)
