@@ -43,10 +43,12 @@ class Evidence:
 
 def evidence(predictor: AppPredictor) -> Evidence:
     """Makes the components."""
-    with gr.Row(visible=predictor.explains, equal_height=True):
-        label = gr.Dropdown([WINNER], value=WINNER, label="Evidence for", elem_id="tl-label")
-        where = gr.Button("Show where", elem_id="tl-where")
-        halt = gr.Button("Stop", interactive=False, elem_id="tl-stop")
+    with gr.Row(visible=predictor.explains):
+        label = gr.Dropdown(
+            [WINNER], value=WINNER, label="Evidence for", scale=2, min_width=140, elem_id="tl-label"
+        )
+        where = gr.Button("Show where", min_width=110, elem_id="tl-where")
+        halt = gr.Button("Stop", interactive=False, min_width=80, elem_id="tl-stop")
     return Evidence(label, where, halt, gr.HTML(elem_id="tl-why", padding=False), held.state())
 
 

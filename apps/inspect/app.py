@@ -25,6 +25,7 @@ from ..common.values import About, Answer
 from .pictures import sheet_of
 
 DRAWN = Path(__file__).with_name("examples")
+HINT = "Upload a picture or click an example, then press Inspect."
 DEFECT = "defective"
 """The class whose probability is told first, where there is such a class."""
 
@@ -63,7 +64,7 @@ def _one_picture(predictor: AppPredictor) -> tuple[gr.Image, gr.HTML]:
                     [[str(each)] for each in _examples(predictor)], picture, label="Examples: click one"
                 )
         with gr.Column():
-            answer = gr.HTML(elem_id="tl-answer", padding=False)
+            answer = gr.HTML(html.note(HINT), elem_id="tl-answer", padding=False)
             parts = evidence(predictor)
 
     def inspect(path: str | None, label: str) -> tuple[Any, ...]:
@@ -77,7 +78,9 @@ def _one_picture(predictor: AppPredictor) -> tuple[gr.Image, gr.HTML]:
 
     at_once = wire_evidence(parts, card, predictor, _there, [picture])
     at_once(ask.click(spoken(inspect), [picture, parts.label], [answer, parts.why, parts.label], **QUIET))
-    picture.change(lambda: ("", ""), None, [answer, parts.why], show_progress="hidden", queue=False)
+    picture.change(
+        lambda: (html.note(HINT), ""), None, [answer, parts.why], show_progress="hidden", queue=False
+    )
     return picture, answer
 
 

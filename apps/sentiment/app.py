@@ -68,7 +68,11 @@ def _one_text(predictor: AppPredictor) -> None:
                 ask = gr.Button("Judge", variant="primary", elem_id="main")
                 halt = gr.Button("Stop", interactive=False, elem_id="tl-stop")
         with gr.Column():
-            answer = gr.HTML(elem_id="tl-answer", padding=False)
+            answer = gr.HTML(
+                html.note("Type a text or click an example, then press Judge."),
+                elem_id="tl-answer",
+                padding=False,
+            )
             why = gr.HTML(elem_id="tl-words", padding=False)
     with gr.Column(elem_classes=["tl-examples"]):
         gr.Examples([[each] for each in _examples(predictor)], text, label="Examples: click one")

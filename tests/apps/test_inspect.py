@@ -127,8 +127,8 @@ def test_many_are_sorted_opened_and_downloaded(address, cells, photos, look):
     rows = page.locator("#tl-batch-table tbody tr")
     expect(rows).to_have_count(11)
     expect(page.locator("#tl-batch-told")).to_contain_text("1 could not be read")
-    page.get_by_role("button", name="defective").click()
-    page.get_by_role("button", name="defective").click()
+    page.get_by_role("button", name="defective", exact=True).click()
+    page.get_by_role("button", name="defective", exact=True).click()
     shown = [row.split("\t") for row in rows.all_inner_texts()]
     answers = {file.name: asked(cells, file) for file in files if file.name != "broken.png"}
     ranked = sorted(answers, key=lambda name: -answers[name].probabilities["defective"])
