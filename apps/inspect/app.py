@@ -10,7 +10,7 @@ import gradio as gr
 from tlzoo.errors import DataError
 from tlzoo.registry import app_card
 
-from ..common import html, session
+from ..common import held, html, session
 from ..common.batch import Batch, batch
 from ..common.batch import wire as wire_batch
 from ..common.errors import spoken
@@ -44,14 +44,15 @@ def build(predictor: AppPredictor) -> gr.Blocks:
     with page(card, predictor) as blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("One picture", id="one"):
-                picture, answer = _one_picture(predictor)
+                picture, opened = _one_picture(predictor)
             with gr.Tab("Many pictures", id="many"):
                 parts = _many_pictures(predictor)
-        _open_rows(parts, predictor, [tabs, picture, answer])
+        _open_rows(parts, predictor, [tabs, picture, opened])
     return blocks
 
 
-def _one_picture(predictor: AppPredictor) -> tuple[gr.Image, gr.HTML]:
+def _one_picture(predictor: AppPredictor) -> tuple[gr.Image, gr.State]:
+    """Makes the first tab; the state it gives holds the answer that comes with the next picture, if one does."""
     card = app_card("inspect")
     with gr.Row():
         with gr.Column():
@@ -78,10 +79,14 @@ def _one_picture(predictor: AppPredictor) -> tuple[gr.Image, gr.HTML]:
 
     at_once = wire_evidence(parts, card, predictor, _there, [picture])
     at_once(ask.click(spoken(inspect), [picture, parts.label], [answer, parts.why, parts.label], **QUIET))
+    opened = held.state()
     picture.change(
-        lambda: (html.note(HINT), ""), None, [answer, parts.why], show_progress="hidden", queue=False
+        lambda told: (told or html.note(HINT), "", None),
+        [opened],
+        [answer, parts.why, opened],
+        show_progress="hidden",
     )
-    return picture, answer
+    return picture, opened
 
 
 def _many_pictures(predictor: AppPredictor) -> Batch:
@@ -98,11 +103,10 @@ def _open_rows(parts: Batch, predictor: AppPredictor, outputs: list[Any]) -> Non
         if sheet is None:
             raise DataError("this table is too old.", do="Inspect the pictures again.")
         row = int(event.row)
-        return (
-            gr.update(selected="one"),
-            str(sheet.items[row]),
-            answered(sheet.answers[row], predictor.describe()),
-        )
+        answer = sheet.answers[row]
+        if answer.said.error is not None:
+            raise DataError(f"'{sheet.rows[row][0]}' cannot be shown: {answer.said.error}")
+        return gr.update(selected="one"), str(sheet.items[row]), answered(answer, predictor.describe())
 
     parts.table.select(spoken(opened), [parts.sheet], outputs, show_progress="hidden")
 
