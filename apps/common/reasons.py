@@ -14,6 +14,8 @@ from tlzoo.errors import DataError
 
 from .values import Reason, Tell
 
+FAINT = 0.1
+"""Fall of log-odds that is shown in full at least: where nothing matters, nothing shall look as if it did."""
 GRID = 7
 """Hidden squares a side, of a picture."""
 SIDE = 336
@@ -71,9 +73,16 @@ def places_of(ask: Ask, item: Any, label: str | None) -> Reason:
     label = label or whole.label or ""
     hidden = [_hiding(picture, at // GRID, at % GRID) for at in range(GRID * GRID)]
     left = np.array([each.probabilities.get(label, 0.0) for each in ask(hidden)])
-    falls = np.maximum(whole.probabilities.get(label, 0.0) - left, 0.0).reshape(GRID, GRID)
-    heat = falls / falls.max() if falls.max() > 0 else falls
-    return Reason(label, "squares are hidden one by one, and the answer falls", picture=_under(picture, heat))
+    # Log-odds, since a probability near 1 hardly falls whatever is hidden.
+    falls = np.maximum(_log_odds(np.array(whole.probabilities.get(label, 0.0))) - _log_odds(left), 0.0)
+    heat = (falls / max(falls.max(), FAINT)).reshape(GRID, GRID)
+    told = "the answer falls" if falls.max() >= FAINT else "no one of them matters"
+    return Reason(label, f"squares are hidden one by one, and {told}", picture=_under(picture, heat))
+
+
+def _log_odds(shares: np.ndarray) -> np.ndarray:
+    clipped = np.clip(shares, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _whole(said: Prediction) -> Prediction:

@@ -58,7 +58,7 @@ def _looking(predictor: AppPredictor) -> tuple[gr.State, gr.HTML, Controls, list
     view = held.state()
     file = by_path(
         gr.File(
-            label="DICOM, PNG, TIFF or JPEG: deleted from the disk as soon as it is read",
+            label="DICOM, PNG, TIFF or JPEG; deleted once it is read",
             height=150,
             elem_id="tl-upload",
         )
