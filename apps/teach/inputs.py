@@ -12,6 +12,7 @@ import gradio as gr
 
 from ..common import uploads
 from ..common.errors import spoken
+from ..common.session import Visits
 from . import gather, samples
 from .lesson import Lesson
 
