@@ -1,8 +1,9 @@
-"""What pyproject.toml cannot say: the folder of cards, `zoo/`, ships inside the package as `tlzoo/_zoo`."""
+"""What pyproject.toml cannot say: `zoo/` and `apps/` ship inside the package, as `tlzoo/_zoo` and `tlzoo/_apps`."""
 
 from setuptools import find_packages, setup
 
+apps = ["tlzoo._apps", *(f"tlzoo._apps.{name}" for name in find_packages("apps"))]
 setup(
-    packages=[*find_packages(include=["tlzoo", "tlzoo.*"]), "tlzoo._zoo"],
-    package_dir={"tlzoo._zoo": "zoo"},
+    packages=[*find_packages(include=["tlzoo", "tlzoo.*"]), "tlzoo._zoo", *apps],
+    package_dir={"tlzoo._zoo": "zoo", "tlzoo._apps": "apps"},
 )

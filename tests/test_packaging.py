@@ -44,8 +44,14 @@ def test_every_import_is_a_declared_requirement_and_every_requirement_is_importe
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[<>=]", line)[0] for line in project["dependencies"]}
     extras = project["optional-dependencies"]
-    optional = {re.split(r"[<>=]", line)[0] for line in extras["tables"] + extras["vectors"] + extras["tune"]}
-    names = {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in imported(ROOT / "tlzoo")}
+    optional = {
+        re.split(r"[<>=]", line)[0]
+        for line in extras["tables"] + extras["vectors"] + extras["tune"] + extras["apps"]
+    }
+    names = {
+        DISTRIBUTIONS.get(name, name.replace("_", "-"))
+        for name in imported(ROOT / "tlzoo") | imported(ROOT / "apps")
+    }
     assert names - optional - BY_NAME == declared - BY_NAME
 
 
@@ -104,7 +110,7 @@ use_venv dev
 def test_an_installed_wheel_brings_its_zoo(tmp_path):
     source = tmp_path / "source"
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("tlzoo", "zoo"):
+    for name in ("tlzoo", "zoo", "apps"):
         shutil.copytree(ROOT / name, source / name, ignore=ignore)
     for name in ("pyproject.toml", "setup.py", "README.md"):
         shutil.copy(ROOT / name, source)
@@ -120,7 +126,12 @@ def test_an_installed_wheel_brings_its_zoo(tmp_path):
     templates = {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "tlzoo/evaluation/templates").iterdir()
     }
-    assert here | cards | templates | {"tlzoo/py.typed"} <= files
+    apps = {
+        "tlzoo/_apps" + path.as_posix().removeprefix(f"{ROOT}/apps")
+        for path in (ROOT / "apps").rglob("*")
+        if path.suffix in (".py", ".toml", ".css") or path.parent.name == "examples"
+    }
+    assert here | cards | templates | apps | {"tlzoo/py.typed"} <= files
     site = tmp_path / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
     environment = {**os.environ, "PYTHONPATH": str(site), "TLZOO_CACHE": str(tmp_path / "cache")}
@@ -131,3 +142,7 @@ def test_an_installed_wheel_brings_its_zoo(tmp_path):
         [sys.executable, "-m", "tlzoo", "list"], text=True, env=environment, cwd=tmp_path
     )
     assert f"{len(list((ROOT / 'zoo/backbones').glob('*.toml')))} backbones" in listed
+    told = subprocess.check_output(
+        [sys.executable, "-m", "tlzoo", "app"], text=True, env=environment, cwd=tmp_path
+    )
+    assert "teach" in told

@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlzoo.api import (
         adapt,
+        at_hand,
         clean,
         compare,
+        deploy,
+        explain_words,
         load,
         load_backbone,
         load_bundle,
         open_run,
         plan,
         rank,
+        read_table,
         resume,
+        samples,
         shift,
         suggest,
         train,
         trust,
         tune,
         verdict,
+        unpack,
     )
 
 __version__ = "0.1.0"
@@ -32,21 +38,27 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "adapt",
+    "at_hand",
     "clean",
     "compare",
+    "deploy",
+    "explain_words",
     "load",
     "load_backbone",
     "load_bundle",
     "open_run",
     "plan",
     "rank",
+    "read_table",
     "resume",
+    "samples",
     "shift",
     "suggest",
     "train",
     "trust",
     "tune",
     "verdict",
+    "unpack",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tlzoo.evaluation.compare import Comparison
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import Plan, TaskName
+    from tlzoo.serving.rollout.site import Outcome
     from tlzoo.workflows.clean import Findings
     from tlzoo.workflows.domains import TargetLabels
     from tlzoo.workflows.rank import Ranking
@@ -48,7 +49,7 @@ def load(source: Any, **options: Any) -> Dataset:
 def train(
     data: Any,
     *,
-    backbone: str | None = None,
+    backbone: str | Backbone | None = None,
     recipe: str = "feature_extraction",
     out: str | Path | None = None,
     seed: int = 0,
@@ -58,14 +59,15 @@ def train(
     task: TaskName | None = None,
     budget: float | str | None = None,
     progress: Any = None,
+    ready: Callable[[Run], None] | None = None,
     **options: Any,
 ) -> Run:
     """Trains a model and collects the evidence.
 
     Args:
         data: Anything `load` takes, or what `load` returned.
-        backbone: Name of a card (`tlzoo list` shows them); by default efficientnet_lite0 for images and minilm_l6
-            for texts.
+        backbone: Name of a card (`tlzoo list` shows them), or what `load_backbone` returned, which saves loading it
+            again where the recipe leaves it as it is; by default efficientnet_lite0 for images and minilm_l6 for texts.
         recipe: `feature_extraction`, `fine_tune`, `few_shot` (texts), `scratch`, or another that `tlzoo train --help`
             lists; `auto` finds out which wins.
         out: The run folder; by default the next free one under `runs/`.
@@ -76,6 +78,7 @@ def train(
         task: `classification` (the default), `multilabel` or `regression`; data that `load` returned knows its own.
         budget: Time for `auto`: seconds, or words such as `10m`, which is the default.
         progress: Called with (done, total, what).
+        ready: Called with the run once it can be asked, before its report is made; not with `auto`.
         options: The recipe's hyper-parameters; a misspelt one is refused with a suggestion. With `auto` those of
             `fine_tune`: every recipe gets what it has of them.
 
@@ -88,9 +91,12 @@ def train(
     from tlzoo.workflows import train as workflow
     from tlzoo.workflows.budget import parse_budget
 
-    request = _request(backbone, recipe, out, seed, validation, test, engine, task, options)
+    loaded = None if backbone is None or isinstance(backbone, str) else backbone
+    name = loaded.card.name if loaded is not None else backbone
+    request = _request(name, recipe, out, seed, validation, test, engine, task, options)  # type: ignore[arg-type]
     seconds = parse_budget(budget) if isinstance(budget, str) else budget
-    return workflow.train(data, replace(request, budget=seconds), progress=progress)
+    asked = replace(request, budget=seconds)
+    return workflow.train(data, asked, progress=progress, loaded=loaded, ready=ready)
 
 
 def plan(
@@ -455,6 +461,162 @@ def load_bundle(path: str | Path, *, verify: bool = False) -> Predictor:
     from tlzoo.export.predictor import Predictor
 
     return Predictor.load(Path(path), verify=verify)
+
+
+def read_table(path: str | Path) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Reads a table as it stands, for whoever says later what its columns mean.
+
+    Args:
+        path: `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet`; encoding and delimiter are detected, and the first row of
+            CSV and TSV is the header.
+
+    Returns:
+        The header, and the rows, each with a cell for every column (None where a row is too short).
+
+    Raises:
+        DataError: It cannot be read, is empty, or not what its suffix says.
+
+    Example:
+        >>> header, rows = read_table("new.csv")  # doctest: +SKIP
+    """
+    from tlzoo.data.rows import read_rows
+
+    table = read_rows(Path(path))
+    header, rows = table.header, [tuple(row) for row in table.rows]
+    if not header:
+        header, rows = tuple(str(cell).strip() for cell in rows[0]), rows[1:]
+    width = len(header)
+    return header, [(*row[:width], *(None,) * (width - len(row))) for row in rows]
+
+
+def samples(bundle: str | Path) -> list[bytes]:
+    """Returns the few real pictures (encoded) or texts (UTF-8) that a bundle carries to be warmed up with.
+
+    Args:
+        bundle: Its folder, or one version of it; nothing of it is run.
+
+    Returns:
+        Those of its largest request; none where it carries none.
+
+    Raises:
+        BundleError: There is no bundle there.
+    """
+    from tlzoo.bundle import read_bundle
+    from tlzoo.protocol.signature import DEFAULT_SIGNATURE, Signature
+    from tlzoo.workflows.bench_inputs import rows_from_warmup
+
+    folder, _ = read_bundle(Path(bundle))
+    rows = rows_from_warmup(folder, Signature(DEFAULT_SIGNATURE, {}, {}))
+    found = [item for column in (rows or {}).values() for item in column if isinstance(item, bytes)]
+    return list(dict.fromkeys(found))
+
+
+def at_hand(
+    kind: Literal["backbone", "dataset"] = "backbone", modality: Literal["image", "text"] | None = None
+) -> list[str]:
+    """Returns the names of backbones, smallest first, or of data sets, that need no network on this machine.
+
+    Args:
+        kind: Of cards.
+        modality: Of what they take or hold; None for all.
+
+    Example:
+        >>> "digits" in at_hand("dataset")
+        True
+    """
+    from tlzoo.workflows import zoo
+
+    listed = zoo.backbones if kind == "backbone" else zoo.datasets
+    return [str(entry.card.name) for entry in listed(zoo.Filter(modality=modality, offline=True))]
+
+
+def explain_words(
+    text: str, ask: Callable[[Sequence[str]], Any], label: int | None = None
+) -> list[tuple[str, float]]:
+    """Says which words of a text pushed an answer, by leaving each out.
+
+    Args:
+        text: The text; its first 1,500 characters are looked at.
+        ask: From texts to probabilities (n, c); of a bundle, a run or a server.
+        label: The class to look at, in 0..c-1; by default the one that wins.
+
+    Returns:
+        Stretches that together are the text, and how each pushed: -1 (away from the class) to 1 (towards it).
+
+    Example:
+        >>> explain_words("Not bad at all.", ask)[0]  # doctest: +SKIP
+        ('Not ', 0.62)
+    """
+    import numpy as np
+
+    from tlzoo.evaluation.attribution import MOST_SPANS, explain, log_odds
+
+    winner = int(np.argmax(np.asarray(ask([text]))[0])) if label is None else label
+
+    def support(variants: Sequence[tuple[int, str]]) -> Any:
+        rows = np.asarray(ask([variant for _, variant in variants]), np.float64)
+        return log_odds(np.log(np.maximum(rows, 1e-12)), np.full(len(rows), winner))
+
+    return [(push.text, push.weight) for push in explain([text], [MOST_SPANS], support, 1500)[0]]
+
+
+def unpack(archive: str | Path, folder: str | Path, *, max_bytes: int | None = None) -> None:
+    """Unpacks a zip archive from a stranger: nothing outside the folder, no links, no bombs.
+
+    Args:
+        archive: The file.
+        folder: Where to; must exist.
+        max_bytes: Most bytes it may unpack to; by default 100 times its own size, and at least 64 MiB.
+
+    Raises:
+        SourceError: It is no zip archive, or not an honest one.
+    """
+    from tlzoo.sources.unpack import unpack_zip
+
+    unpack_zip(Path(archive), Path(folder), max_bytes=max_bytes)
+
+
+def deploy(
+    bundle: str | Path,
+    repository: str | Path,
+    *,
+    name: str = "",
+    labels: Sequence[str] = (),
+    keep: int = 0,
+    server: str | None = None,
+    wait_seconds: float = 300.0,
+    progress: Any = None,
+) -> Outcome:
+    """Copies a bundle into a repository that a server looks at, as the next version of a model.
+
+    Args:
+        bundle: A folder of versions, whose newest is taken, or one version.
+        repository: Folder of models: `REPO/<model>/<version>`.
+        name: Of the model; by default of the bundle's folder.
+        labels: `stable`, `canary` …, which `models.config` gives it.
+        keep: How many versions stay; 0 for all.
+        server: Address of a server (its REST port) to wait for until it has followed.
+        wait_seconds: How long, in seconds.
+        progress: Called with (done, total, what).
+
+    Returns:
+        Where it is, what it replaced, and what to know; see `tlzoo.serving.rollout.site.Outcome`.
+
+    Raises:
+        TlzooError: It must not be deployed there; nothing has changed.
+
+    Example:
+        >>> deploy("models/photos", "/srv/models").path  # doctest: +SKIP
+        PosixPath('/srv/models/photos/4')
+    """
+    from tlzoo.serving.rollout.availability import Server
+    from tlzoo.serving.rollout.deploy import Order
+    from tlzoo.serving.rollout.deploy import deploy as carry_out
+    from tlzoo.serving.rollout.site import Site
+
+    asked = Server(server, wait_seconds) if server else None
+    site = Site(Path(repository), server=asked)
+    return carry_out(Path(bundle), site, Order(name, tuple(labels), keep), progress=progress)
 
 
 def _request(

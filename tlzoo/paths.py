@@ -26,6 +26,12 @@ def zoo_dir() -> Path:
     return shipped if shipped.is_dir() else _PACKAGE.parent / "zoo"
 
 
+def apps_dir() -> Path:
+    """Returns the folder of apps: shipped with the package, or beside it in the tree."""
+    shipped = _PACKAGE / "_apps"
+    return shipped if shipped.is_dir() else _PACKAGE.parent / "apps"
+
+
 def user_zoo_dir() -> Path:
     """Returns the folder of the user's own cards: `TLZOO_USER_ZOO`, else `zoo` in the cache folder."""
     override = os.environ.get("TLZOO_USER_ZOO")

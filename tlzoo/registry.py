@@ -12,6 +12,7 @@ from tlzoo.errors import CardError, UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
     from tlzoo.cards import BackboneCard, DatasetCard
+    from tlzoo.cards.app import AppCard
     from tlzoo.cards.glance import Glance
 
 Card = TypeVar("Card", "BackboneCard", "DatasetCard")
@@ -143,3 +144,24 @@ def _place(zoo: Path | None, folder: str, kind: str, noun: str) -> tuple[Path, s
     if zoo is not None:
         return zoo / folder, kind, noun, None
     return paths.zoo_dir() / folder, kind, noun, paths.user_zoo_dir() / folder
+
+
+def apps() -> list[AppCard]:
+    """Returns the cards of all apps, by name; imports none of them."""
+    from tlzoo.cards.app import AppCard
+    from tlzoo.cards.reader import read_card
+
+    files = sorted(paths.apps_dir().glob("*/*.toml"))
+    return [read_card(file, AppCard) for file in files if file.stem == file.parent.name]
+
+
+def app_card(name: str) -> AppCard:
+    """Returns the card of one app.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    known = {card.name: card for card in apps()}
+    if name not in known:
+        raise unknown_name("app", name, known, do="`tlzoo app` lists them.")
+    return known[name]

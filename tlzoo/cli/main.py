@@ -30,6 +30,7 @@ GROUPS = (
     "serve",
     "deploy",
     "bench",
+    "app",
     "predict",
     "zoo",
     "data",
@@ -52,6 +53,7 @@ examples:
   tlzoo export runs/first models/first  a bundle TensorFlow Serving reads as it is
   tlzoo serve models/first              TensorFlow Serving's REST and gRPC on this machine
   tlzoo predict models/first new/       answers for a folder of any size
+  tlzoo app teach                       teach a model in the browser, without code
   tlzoo list --json | jq .count         every command that reports takes --json
 """
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from tlzoo.data.dataset import Dataset
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import TaskName
+    from tlzoo.predictions import Prediction
     from tlzoo.training.context import Context
+    from tlzoo.workflows.answers import Features
     from tlzoo.workflows.heat_maps import Explained
 
 OodMethod = Literal["auto", "mahalanobis", "energy", "none"]
@@ -49,11 +51,18 @@ class Run:
         0.87
     """
 
-    def __init__(self, path: str | Path, *, trained: tuple[Context, Any] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        trained: tuple[Context, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> None:
         from tlzoo.training.rundir import RunDir
 
         self.folder = RunDir.open(Path(path))
-        self.metrics: Mapping[str, Any] = self.folder.metrics
+        # A run that was trained a moment ago is asked before its folder is complete.
+        self.metrics: Mapping[str, Any] = self.folder.metrics if metrics is None else metrics
         if trained is not None:
             # Straight after training, context and model are at hand; the model holds the context's backbone.
             self.__dict__["context"], self.__dict__["model"] = trained
@@ -135,6 +144,25 @@ class Run:
         """The backbone inside `model`, with the weights training left it."""
         _ = self.model
         return self.context.backbone
+
+    def predict(self, items: Any) -> list[Prediction]:
+        """Answers for any items, as the exported bundle would; see `tlzoo.workflows.answers.predict`."""
+        from tlzoo.workflows.answers import predict
+
+        return predict(self, items)
+
+    @cached_property
+    def features(self) -> Features:
+        """What computes features float32 (n, d) of pixels uint8 (h, w, 3), or texts, under the run's own weights."""
+        from tlzoo.workflows.answers import feature_function
+
+        return feature_function(self)
+
+    def samples(self, count: int = 4) -> tuple[bytes, ...]:
+        """Returns a few encoded images, or texts, of the validation split."""
+        from tlzoo.workflows.inputs import samples
+
+        return samples(self.folder, self.dataset, count)
 
     def evaluate(self, data: Any = None, **options: Any) -> Any:
         """Scores the run.
