@@ -94,7 +94,7 @@ def choices(modality: str) -> list[str]:
 def title(name: str) -> str:
     """Returns what people call a backbone, and how large it is."""
     card = registry.backbones().get(name)
-    return f"{card.title} ({card.params / 1e6:.1f} M weights)"
+    return f"{card.title}, {card.params / 1e6:.1f} M"
 
 
 def rehearse(backbone: Any) -> None:
