@@ -2,6 +2,7 @@
 """Takes the pictures of the apps for the README: serves each, uses it as a visitor would, and photographs it.
 
 scripts/app_pictures.py teach      docs/app_teach.png
+scripts/app_pictures.py sentiment  a bundle that is missing is trained first
 Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
 """
 
@@ -13,6 +14,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from app_bundles import bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 DESK, PHONE = (1180, 900), (390, 844)
@@ -33,15 +36,50 @@ def teach(page: Any) -> None:
     page.get_by_text("report and all").wait_for(timeout=60_000)
 
 
-STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {"teach": ((), teach)}
-"""By app: further words of `tlzoo app NAME`, and what is done before the picture is taken."""
+def sentiment(page: Any) -> None:
+    """A text of mixed feelings, and its words."""
+    page.locator(".tl-examples button").filter(has_text="At first I was afraid").click()
+    page.wait_for_timeout(500)
+    page.locator("#main").click()
+    page.locator("#tl-words .tl-words").wait_for(timeout=60_000)
+
+
+def inspect(page: Any) -> None:
+    """A broken cell, and where."""
+    page.locator(".tl-examples button").nth(2).click()
+    page.locator("#tl-picture img").wait_for(timeout=30_000)
+    _asked_and_shown(page)
+
+
+def medical(page: Any) -> None:
+    """A slice of a liver, which the model is to tell from CT and ultrasound."""
+    page.get_by_role("button", name="MRI slice").click()
+    page.locator("#tl-shown img").wait_for(timeout=30_000)
+    _asked_and_shown(page)
+
+
+def _asked_and_shown(page: Any) -> None:
+    page.locator("#main").click()
+    page.locator("#tl-answer .tl-said").wait_for(timeout=60_000)
+    page.locator("#tl-where").click()
+    page.locator("#tl-why img").wait_for(timeout=60_000)
+
+
+STEPS: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "teach": ("", teach),
+    "sentiment": ("drug_reviews", sentiment),
+    "inspect": ("elpv", inspect),
+    "medical": ("modalities", medical),
+}
+"""By app: the bundle it is started on (`app_bundles.py` makes it), and what is done before the picture is taken."""
 
 
 def shoot(name: str, port: int = 7897) -> None:
     """Takes the pictures of one app: wide by day, and narrow by night."""
     from playwright.sync_api import sync_playwright
 
-    words, use = STEPS[name]
+    needs, use = STEPS[name]
+    words = ("--bundle", bundle(needs)) if needs else ()
     command = [sys.executable, "-m", "tlzoo", "app", name, "--port", str(port), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app, sync_playwright() as playwright:
         try:

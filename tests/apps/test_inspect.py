@@ -99,6 +99,8 @@ def test_a_picture_of_something_else_is_called_foreign(address, cells, tmp_path,
     expect(page.locator("#tl-answer .tl-warn")).to_contain_text("unlike anything the model was trained on")
 
 
+# Gradio opens pictures that are clicked as examples, and leaves them to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed file <_io.BufferedReader name='.*drawn_:ResourceWarning")
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_an_example_is_clicked_and_inspected(address, look, size):
     page = look(address, size).open()
