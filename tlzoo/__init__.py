@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlzoo.api import (
         adapt,
+        catalogue,
         clean,
         compare,
         deploy,
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "adapt",
+    "catalogue",
     "clean",
     "compare",
     "deploy",

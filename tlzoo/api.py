@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tlzoo.workflows.shift import Shift
     from tlzoo.workflows.suggest import Suggestion
     from tlzoo.workflows.tune_answer import Tuning
+    from tlzoo.workflows.zoo import Entry
 
 
 def load(source: Any, **options: Any) -> Dataset:
@@ -43,6 +44,36 @@ def load(source: Any, **options: Any) -> Dataset:
     from tlzoo.data.load import load as load_data
 
     return load_data(source, **options)
+
+
+def catalogue(
+    kind: Literal["backbone", "dataset"] = "backbone",
+    *,
+    modality: str | None = None,
+    task: str | None = None,
+    offline: bool = False,
+    max_params: int | None = None,
+) -> list[Entry]:
+    """Lists the cards of the zoo, and which of them need no network on this machine.
+
+    Args:
+        kind: Backbones, smallest first; or data sets, by name.
+        modality: `image` or `text`; by default both.
+        task: What they can learn, or be learned from; by default anything.
+        offline: Only what is on this machine.
+        max_params: Backbones with at most this many weights.
+
+    Returns:
+        Entries with `card`, `at_hand` and `cost`; see `tlzoo.workflows.zoo.Entry`.
+
+    Example:
+        >>> [entry.card.name for entry in catalogue(max_params=2_000_000)]
+        ['mobilenet_v3_small']
+    """
+    from tlzoo.workflows import zoo
+
+    chosen = zoo.Filter(modality, task, offline, max_params)
+    return zoo.backbones(chosen) if kind == "backbone" else zoo.datasets(chosen)
 
 
 def train(
