@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tlzoo.workflows.domains import TargetLabels
     from tlzoo.workflows.rank import Ranking
     from tlzoo.workflows.run import Run
+    from tlzoo.workflows.search import SearchIndex
     from tlzoo.workflows.shift import Shift
     from tlzoo.workflows.suggest import Suggestion
     from tlzoo.workflows.tune_answer import Tuning
@@ -412,6 +413,42 @@ def shift(first: Any, second: Any, **options: Any) -> Shift:
     from tlzoo.workflows.shift import shift as measure
 
     return measure(first, second, **options)
+
+
+def search_index(
+    data: Any = None,
+    *,
+    backbone: str | None = None,
+    run: Run | str | Path | None = None,
+    bundle: str | Path | None = None,
+    progress: Any = None,
+    **options: Any,
+) -> SearchIndex:
+    """Opens pictures or texts to find those that are alike.
+
+    Args:
+        data: Anything `load` takes; also a folder of pictures or `.txt` files that nobody sorted, or a table of
+            texts without labels. By default the run's own data.
+        backbone: Name of a card; by default as for `train`.
+        run: A run whose features are compared, or its folder.
+        bundle: A bundle whose features are compared.
+        progress: Called with (done, total, what).
+        options: How the data is read; see `load`.
+
+    Returns:
+        What `search(query, n)` and `like(row, n)` are asked; `build(progress)` computes its features beforehand.
+
+    Raises:
+        TlzooError: Anything a user can mend.
+
+    Example:
+        >>> index = search_index("photos/")  # doctest: +SKIP
+        >>> [(hit.key, hit.near) for hit in index.search("new.jpg", 2)]  # doctest: +SKIP
+        [('cats/017.jpg', True), ('cats/003.jpg', False)]
+    """
+    from tlzoo.workflows.search import search_index as open_index
+
+    return open_index(data, backbone=backbone, run=run, bundle=bundle, progress=progress, **options)
 
 
 def load_backbone(
