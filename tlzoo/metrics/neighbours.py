@@ -96,7 +96,9 @@ def usual_threshold(directions: npt.NDArray[np.float32], sample: int = 2000) -> 
     n = len(directions)
     if n < 2:
         return 1.0
-    drawn = np.arange(n) if n <= sample else np.sort(np.random.default_rng(0).choice(n, sample, replace=False))
+    drawn = (
+        np.arange(n) if n <= sample else np.sort(np.random.default_rng(0).choice(n, sample, replace=False))
+    )
     nearest = np.empty(len(drawn))
     for at in range(0, len(drawn), _BLOCK):
         some = drawn[at : at + _BLOCK]

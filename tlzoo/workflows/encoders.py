@@ -141,7 +141,9 @@ class BundleEncoder:
 
     def one(self, item: Any) -> np.ndarray:
         """Returns features float32 (d,) of one item."""
-        (row,) = self.bundle.features([read_text(item) if self.modality == "text" else item], on_error="raise")
+        (row,) = self.bundle.features(
+            [read_text(item) if self.modality == "text" else item], on_error="raise"
+        )
         assert row is not None  # noqa: S101 - what cannot be read was raised
         return row
 

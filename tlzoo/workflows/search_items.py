@@ -47,19 +47,19 @@ def open_items(source: Any, progress: Progress | None = None, **options: Any) ->
 
 
 def _of_folder(folder: Path, progress: Progress | None, options: dict[str, Any]) -> Dataset:
-    """Reads a folder whole: sorted by class if that leaves nothing out, so that it shares its features with training."""
-    from tlzoo.data.bare import _images, load_bare
+    """Reads a folder whole; as training does if that leaves nothing out, so that both share their features."""
+    from tlzoo.data.bare import load_bare, pictures_in
     from tlzoo.data.load import load
 
-    pictures = _images(folder)
+    pictures = len(pictures_in(folder))
+    wanted = pictures or sum(1 for each in folder.rglob("*.txt") if each.is_file())
     try:
         found = load(folder, to_learn=False, progress=progress, **options)
-        if not pictures or len(found) + len(found.skipped) >= len(pictures):
+        if len(found) + len(found.skipped) >= wanted:
             return found
     except (DataError, UsageError):
-        if not pictures:
-            return _of_documents(folder, options)
-    return load_bare(folder, progress=progress, **options)
+        pass  # it is not sorted by class
+    return load_bare(folder, progress=progress, **options) if pictures else _of_documents(folder, options)
 
 
 def _of_documents(folder: Path, options: dict[str, Any]) -> Dataset:
@@ -71,7 +71,10 @@ def _of_documents(folder: Path, options: dict[str, Any]) -> Dataset:
     from tlzoo.data.refusals import tolerance
     from tlzoo.items import TextReader
 
-    reader, listing = TextReader(options.get("encoding")), Listing.of_texts(folder.resolve().name, str(folder))
+    reader, listing = (
+        TextReader(options.get("encoding")),
+        Listing.of_texts(folder.resolve().name, str(folder)),
+    )
     for name, item in reader.each(folder):
         ready = reader.read(name, item)
         if isinstance(item, Path) and item.is_dir():
