@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class Encoder(Protocol):
-    """Computes features.
+    """Computes features."""
 
-    Attributes:
-        title: Whose features these are, in words.
-        modality: What it takes.
-    """
+    @property
+    def title(self) -> str:
+        """Whose features these are, in words."""
 
-    title: str
-    modality: Literal["image", "text"]
+    @property
+    def modality(self) -> Literal["image", "text"]:
+        """What it takes."""
 
     def whole(self, dataset: Dataset, progress: Progress | None = None) -> np.ndarray:
         """Returns features float32 (n, d) of every item, from the cache if they are in it; NaN where one is broken."""
