@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlzoo.api import (
         adapt,
+        at_hand,
         catalogue,
         clean,
         compare,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "adapt",
+    "at_hand",
     "catalogue",
     "clean",
     "compare",

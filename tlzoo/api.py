@@ -80,7 +80,7 @@ def catalogue(
 def train(
     data: Any,
     *,
-    backbone: str | None = None,
+    backbone: str | Backbone | None = None,
     recipe: str = "feature_extraction",
     out: str | Path | None = None,
     seed: int = 0,
@@ -90,14 +90,15 @@ def train(
     task: TaskName | None = None,
     budget: float | str | None = None,
     progress: Any = None,
+    ready: Callable[[Run], None] | None = None,
     **options: Any,
 ) -> Run:
     """Trains a model and collects the evidence.
 
     Args:
         data: Anything `load` takes, or what `load` returned.
-        backbone: Name of a card (`tlzoo list` shows them); by default efficientnet_lite0 for images and minilm_l6
-            for texts.
+        backbone: Name of a card (`tlzoo list` shows them), or what `load_backbone` returned, which saves loading it
+            again where the recipe leaves it as it is; by default efficientnet_lite0 for images and minilm_l6 for texts.
         recipe: `feature_extraction`, `fine_tune`, `few_shot` (texts), `scratch`, or another that `tlzoo train --help`
             lists; `auto` finds out which wins.
         out: The run folder; by default the next free one under `runs/`.
@@ -108,6 +109,7 @@ def train(
         task: `classification` (the default), `multilabel` or `regression`; data that `load` returned knows its own.
         budget: Time for `auto`: seconds, or words such as `10m`, which is the default.
         progress: Called with (done, total, what).
+        ready: Called with the run once it can be asked, before its report is made; not with `auto`.
         options: The recipe's hyper-parameters; a misspelt one is refused with a suggestion. With `auto` those of
             `fine_tune`: every recipe gets what it has of them.
 
@@ -120,9 +122,12 @@ def train(
     from tlzoo.workflows import train as workflow
     from tlzoo.workflows.budget import parse_budget
 
-    request = _request(backbone, recipe, out, seed, validation, test, engine, task, options)
+    loaded = None if backbone is None or isinstance(backbone, str) else backbone
+    name = loaded.card.name if loaded is not None else backbone
+    request = _request(name, recipe, out, seed, validation, test, engine, task, options)  # type: ignore[arg-type]
     seconds = parse_budget(budget) if isinstance(budget, str) else budget
-    return workflow.train(data, replace(request, budget=seconds), progress=progress)
+    asked = replace(request, budget=seconds)
+    return workflow.train(data, asked, progress=progress, loaded=loaded, ready=ready)
 
 
 def plan(
@@ -481,6 +486,25 @@ def load_bundle(path: str | Path, *, verify: bool = False) -> Predictor:
     from tlzoo.export.predictor import Predictor
 
     return Predictor.load(Path(path), verify=verify)
+
+
+def at_hand(
+    kind: Literal["backbone", "dataset"] = "backbone", modality: Literal["image", "text"] | None = None
+) -> list[str]:
+    """Returns the names of backbones, smallest first, or of data sets, that need no network on this machine.
+
+    Args:
+        kind: Of cards.
+        modality: Of what they take or hold; None for all.
+
+    Example:
+        >>> "digits" in at_hand("dataset")
+        True
+    """
+    from tlzoo.workflows import zoo
+
+    listed = zoo.backbones if kind == "backbone" else zoo.datasets
+    return [str(entry.card.name) for entry in listed(zoo.Filter(modality=modality, offline=True))]
 
 
 def explain_words(

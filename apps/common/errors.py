@@ -63,6 +63,11 @@ def told(error: Exception) -> gr.Error:
     """Returns an error that Gradio shows; it stays until it is closed or half a minute is over."""
     if isinstance(error, gr.Error):
         return error
+    unexpected(error)
+    return gr.Error(sentence(error), duration=30, title="That did not work", print_exception=False)
+
+
+def unexpected(error: Exception) -> None:
+    """Writes an error into the log, unless it is one that people can mend."""
     if not isinstance(error, TlzooError):
         log.error("unexpected", exc_info=error)
-    return gr.Error(sentence(error), duration=30, title="That did not work", print_exception=False)

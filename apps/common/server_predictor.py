@@ -64,6 +64,7 @@ class ServerPredictor:
         try:
             if self._client.ready():
                 return Condition(True, f"Answers come from the server at {self._url}.")
+            self._client.status()  # raises where nobody answers, which `ready` does not
             return Condition(False, f"The server at {self._url} has not loaded the model yet. Wait a moment.")
         except TlzooError as error:
             what = f"The server at {self._url} does not answer"

@@ -99,7 +99,8 @@ def judged(about: About, said: Prediction) -> Answer:
     if about.floors and said.error is None and said.probabilities:
         floors = about.floors if len(about.floors) > 1 else about.floors * len(about.class_names)
         by_class = dict(zip(about.class_names, floors, strict=True))
-        likely = tuple(name for name, share in said.probabilities.items() if share >= by_class.get(name, 2.0))
+        ranked = sorted(said.probabilities.items(), key=lambda pair: -pair[1])
+        likely = tuple(name for name, share in ranked if share >= by_class.get(name, 2.0))
     told = about.ood_threshold is not None and said.ood_score is not None
     return Answer(said, likely, said.ood_score > about.ood_threshold if told else None)  # type: ignore[operator]
 

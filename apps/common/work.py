@@ -39,6 +39,11 @@ class Work:
         self._started = time.perf_counter()
         self._thread.start()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return not self._thread.is_alive()
+
     def cancel(self) -> None:
         """Asks the work to stop; it does so where it next tells how far it is."""
         self._stop.set()

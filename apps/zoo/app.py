@@ -144,7 +144,7 @@ def _nets(nets: list[Any]) -> str:
                 card.licence,
             )
         )
-    return f'<p class="tl-key">{len(nets)} backbones</p>' + table(header, rows, "Backbones")
+    return f'<p class="tl-caption">{len(nets)} backbones</p>' + table(header, rows, "Backbones")
 
 
 def _sets(sets: list[Any]) -> str:

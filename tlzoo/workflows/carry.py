@@ -10,6 +10,7 @@ from tlzoo.workflows.inputs import make_context
 from tlzoo.workflows.request import Request, command_of, config_of, write_splits
 
 if TYPE_CHECKING:
+    from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
     from tlzoo.data.splits import Splits
     from tlzoo.plans import Plan
@@ -61,6 +62,7 @@ def carry_out(
     *,
     deadline: float | None = None,
     asked: tuple[str, ...] = ("validation", "test"),
+    loaded: Backbone | None = None,
 ) -> tuple[Context, Outcome]:
     """Carries out the plan of a run folder, from the last checkpoint if there is one; the caller holds its lock.
 
@@ -70,6 +72,7 @@ def carry_out(
         progress: Told how far things are.
         deadline: Value of `time.monotonic()` at which training stops, wherever it is.
         asked: Splits that the model is asked about in the end.
+        loaded: A backbone that is at hand; taken where the plan leaves it as it is.
 
     Returns:
         What was trained on what, and what came of it.
@@ -83,10 +86,23 @@ def carry_out(
     if plan.precision != "float32":
         keras.config.set_dtype_policy(plan.precision)
     try:
-        context = replace(make_context(folder, dataset, progress), deadline=deadline)
+        spared = loaded if loaded is not None and _leaves(plan, loaded) else None
+        context = replace(make_context(folder, dataset, progress, spared), deadline=deadline)
         config = folder.config
         config["weights_hash"] = context.backbone.weights_hash
         folder.write_json("config.json", config)
         return context, run_plan(context, asked)
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def _leaves(plan: Plan, loaded: Backbone) -> bool:
+    """Returns whether a plan wants just this backbone, and gives it back as it was."""
+    encoder = loaded.encoder
+    seen = encoder is None or (plan.length or encoder.length, plan.long_text) == (
+        encoder.length,
+        encoder.long_text,
+    )
+    untouched = plan.pretrained and all(phase.inputs == "features" for phase in plan.phases)
+    wanted = (plan.backbone, plan.size) == (loaded.card.name, loaded.size) and loaded.pretrained
+    return wanted and untouched and seen and plan.precision == "float32"

@@ -90,7 +90,7 @@ class BackboneEncoder:
         from tlzoo.features.tokens import open_texts
 
         tokens = open_texts(self.backbone.encoder, [text])
-        return features_of(self.backbone, tokens, np.zeros(1, np.int64), self._engine)[0]
+        return np.asarray(features_of(self.backbone, tokens, np.zeros(1, np.int64), self._engine)[0])
 
     def _picture(self, item: Any) -> np.ndarray:
         import tensorflow as tf

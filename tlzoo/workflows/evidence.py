@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tlzoo.backbones.weights import write_arrays
-from tlzoo.workflows.judge import judge
+from tlzoo.workflows.judge import Judgement, judge
 
 if TYPE_CHECKING:
     from tlzoo.training.context import Context
     from tlzoo.training.runner import Outcome
 
 
-def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
-    """Writes predictions, metrics, mistakes, TensorBoard pages and the report.
+@dataclass(frozen=True)
+class Known:
+    """What is known of a run before its report is made.
+
+    Attributes:
+        arrays: For `predictions.npz`.
+        judged: Scores and the worst mistakes.
+        metrics: For `metrics.json`, as far as logits tell.
+    """
+
+    arrays: dict[str, np.ndarray]
+    judged: Judgement
+    metrics: dict[str, Any]
+
+
+def know(context: Context, outcome: Outcome) -> Known:
+    """Judges what training gave by its logits alone, which takes no time.
 
     Args:
         context: What was trained on what.
         outcome: What training gave.
-        started: `time.perf_counter()` when the run (or this sitting of it) began.
     """
-    from tlzoo.data.convert import from_pillow, open_pillow
-    from tlzoo.evaluation.mistakes import write_mistakes
-    from tlzoo.evaluation.overlays import write_overlays
-    from tlzoo.evaluation.report import write_report
-    from tlzoo.evaluation.tensorboard import write_evidence as write_boards
     from tlzoo.evaluation.trust import trust_of
-    from tlzoo.workflows.heat_maps import overlays_of_mistakes
-    from tlzoo.workflows.text_evidence import attribution, beginnings, explain_mistakes, seen_of_texts
 
     labels, splits, names = context.labels, outcome.splits, context.task.class_names
     arrays: dict[str, np.ndarray] = {"test_features": outcome.features.astype(np.float32)}
@@ -39,9 +47,34 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
         arrays[f"{split}_index"] = getattr(splits, split)
         arrays[f"{split}_labels"] = labels[getattr(splits, split)]
         arrays[f"{split}_logits"] = outcome.logits[split]
-    write_arrays(context.run.path / "predictions.npz", arrays)
     fresh = not np.isin(splits.validation, splits.train).any()
     judged = judge(context.task.name, arrays, labels[splits.train], names, fresh=fresh)
+    told: dict[str, Any] = {"phases": outcome.seconds, "l2": outcome.l2}
+    if context.task.name == "classification":
+        told["trust"] = trust_of(arrays, judged.metrics["temperature"], fresh=fresh)
+    return Known(arrays, judged, {**judged.metrics, **told})
+
+
+def write_evidence(context: Context, outcome: Outcome, started: float, known: Known | None = None) -> None:
+    """Writes predictions, metrics, mistakes, TensorBoard pages and the report.
+
+    Args:
+        context: What was trained on what.
+        outcome: What training gave.
+        started: `time.perf_counter()` when the run (or this sitting of it) began.
+        known: What `know` said of it, if it was asked already.
+    """
+    from tlzoo.data.convert import from_pillow, open_pillow
+    from tlzoo.evaluation.mistakes import write_mistakes
+    from tlzoo.evaluation.overlays import write_overlays
+    from tlzoo.evaluation.report import write_report
+    from tlzoo.evaluation.tensorboard import write_evidence as write_boards
+    from tlzoo.workflows.heat_maps import overlays_of_mistakes
+    from tlzoo.workflows.text_evidence import attribution, beginnings, explain_mistakes, seen_of_texts
+
+    known = known or know(context, outcome)
+    names, judged = context.task.class_names, known.judged
+    write_arrays(context.run.path / "predictions.npz", known.arrays)
 
     def picture(item: Path) -> np.ndarray:
         with open_pillow(item) as image:
@@ -60,16 +93,12 @@ def write_evidence(context: Context, outcome: Outcome, started: float) -> None:
         overlays, how = overlays_of_mistakes(context, outcome.model, judged.mistakes)
         write_overlays(context.run.path, overlays)
         told |= {"heat_maps": how} if how else {}
-    if context.task.name == "classification":
-        told["trust"] = trust_of(arrays, judged.metrics["temperature"], fresh=fresh)
     metrics = {
-        **judged.metrics,
+        **known.metrics,
         **told,
-        "phases": outcome.seconds,
-        "l2": outcome.l2,
         "params": int(outcome.model.count_params()),
         "seconds": round(time.perf_counter() - started, 2),
     }
     context.run.write_json("metrics.json", metrics)
-    write_boards(context.run.path, texts=beginnings(context, arrays["test_index"]) if is_text else None)
+    write_boards(context.run.path, texts=beginnings(context, known.arrays["test_index"]) if is_text else None)
     write_report(context.run.path)

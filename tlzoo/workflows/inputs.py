@@ -130,13 +130,16 @@ def check_fingerprint(config: dict[str, Any], dataset: Dataset) -> None:
         )
 
 
-def make_context(folder: RunDir, dataset: Dataset | None = None, progress: Any = None) -> Context:
+def make_context(
+    folder: RunDir, dataset: Dataset | None = None, progress: Any = None, backbone: Backbone | None = None
+) -> Context:
     """Puts together what a run's plan needs: backbone, data, splits, task.
 
     Args:
         folder: A run folder with its config, plan, card and splits written.
         dataset: The data, if it is already loaded.
         progress: Told how far things are.
+        backbone: The backbone, if it is already loaded, as the plan wants it.
     """
     from tlzoo.backbones.load import load_backbone
     from tlzoo.data.splits import Splits
@@ -145,7 +148,7 @@ def make_context(folder: RunDir, dataset: Dataset | None = None, progress: Any =
 
     plan, config = folder.plan, folder.config
     dataset = dataset or reload_dataset(config)
-    backbone = load_backbone(
+    backbone = backbone or load_backbone(
         folder.card,
         pretrained=plan.pretrained,
         size=plan.size,

@@ -51,11 +51,18 @@ class Run:
         0.87
     """
 
-    def __init__(self, path: str | Path, *, trained: tuple[Context, Any] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        trained: tuple[Context, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> None:
         from tlzoo.training.rundir import RunDir
 
         self.folder = RunDir.open(Path(path))
-        self.metrics: Mapping[str, Any] = self.folder.metrics
+        # A run that was trained a moment ago is asked before its folder is complete.
+        self.metrics: Mapping[str, Any] = self.folder.metrics if metrics is None else metrics
         if trained is not None:
             # Straight after training, context and model are at hand; the model holds the context's backbone.
             self.__dict__["context"], self.__dict__["model"] = trained

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from tlzoo.workflows.request import Request
 from tlzoo.workflows.run import Run
 
 if TYPE_CHECKING:
+    from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
     from tlzoo.training.rundir import RunDir
 
@@ -23,9 +25,18 @@ __all__ = ["Request", "next_run", "prepare", "resume", "train"]
 
 log = logging.getLogger("tlzoo")
 
+Ready = Callable[[Run], None]
+"""Called with a run that can be asked already."""
+
 
 def train(
-    data: Any, request: Request, *, progress: Progress | None = None, command: str | None = None
+    data: Any,
+    request: Request,
+    *,
+    progress: Progress | None = None,
+    command: str | None = None,
+    loaded: Backbone | None = None,
+    ready: Ready | None = None,
 ) -> Run:
     """Trains, scores and reports.
 
@@ -34,6 +45,8 @@ def train(
         request: What is asked for.
         progress: Told how far things are.
         command: The line that started this, for the reproduction line of the report.
+        loaded: The request's backbone, if it is at hand; recipes that would change it load their own.
+        ready: Called with the run once it can be asked, before its report is made.
 
     Returns:
         The finished run.
@@ -59,7 +72,7 @@ def train(
         log.warning("%s looks at the examples of the test split, never at their labels", plan.recipe)
     folder = RunDir.create(request.out or next_run(dataset.name, request.recipe))
     begin(folder, Prepared(dataset, splits, plan), request, command)
-    return finish(folder, dataset, progress, started)
+    return finish(folder, dataset, progress, started, loaded, ready)
 
 
 def resume(path: str | Path, data: Any = None, *, progress: Progress | None = None) -> Run:
@@ -112,7 +125,14 @@ def next_run(name: str, recipe: str) -> Path:
     return path
 
 
-def finish(folder: RunDir, dataset: Dataset, progress: Progress | None, started: float) -> Run:
+def finish(
+    folder: RunDir,
+    dataset: Dataset,
+    progress: Progress | None,
+    started: float,
+    loaded: Backbone | None = None,
+    ready: Ready | None = None,
+) -> Run:
     """Carries out what is left of a run's plan, and collects the evidence.
 
     Args:
@@ -120,11 +140,16 @@ def finish(folder: RunDir, dataset: Dataset, progress: Progress | None, started:
         dataset: Its data.
         progress: Told how far things are.
         started: Value of `time.perf_counter()` when it began.
+        loaded: As for `train`.
+        ready: Likewise.
     """
-    from tlzoo.workflows.evidence import write_evidence
+    from tlzoo.workflows.evidence import know, write_evidence
 
     with folder.lock():
-        context, outcome = carry_out(folder, dataset, progress)
-        write_evidence(context, outcome, started)
+        context, outcome = carry_out(folder, dataset, progress, loaded=loaded)
+        known = know(context, outcome)
+        if ready is not None:
+            ready(Run(folder.path, trained=(context, outcome.model), metrics=known.metrics))
+        write_evidence(context, outcome, started, known)
         folder.drop_checkpoints()
     return Run(folder.path, trained=(context, outcome.model))
