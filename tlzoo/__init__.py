@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tlzoo.api import (
         adapt,
         at_hand,
+        catalogue,
         clean,
         compare,
         deploy,
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
         read_table,
         resume,
         samples,
+        search_index,
         shift,
         suggest,
         train,
         trust,
         tune,
-        verdict,
         unpack,
+        verdict,
     )
 
 __version__ = "0.1.0"
@@ -39,6 +41,7 @@ __all__ = [
     "__version__",
     "adapt",
     "at_hand",
+    "catalogue",
     "clean",
     "compare",
     "deploy",
@@ -52,13 +55,14 @@ __all__ = [
     "read_table",
     "resume",
     "samples",
+    "search_index",
     "shift",
     "suggest",
     "train",
     "trust",
     "tune",
-    "verdict",
     "unpack",
+    "verdict",
 ]
 
 

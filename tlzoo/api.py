@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from tlzoo.workflows.domains import TargetLabels
     from tlzoo.workflows.rank import Ranking
     from tlzoo.workflows.run import Run
+    from tlzoo.workflows.search import SearchIndex
     from tlzoo.workflows.shift import Shift
     from tlzoo.workflows.suggest import Suggestion
     from tlzoo.workflows.tune_answer import Tuning
     from tlzoo.workflows.verdict_answer import Verdict
+    from tlzoo.workflows.zoo import Entry
 
 
 def load(source: Any, **options: Any) -> Dataset:
@@ -44,6 +46,36 @@ def load(source: Any, **options: Any) -> Dataset:
     from tlzoo.data.load import load as load_data
 
     return load_data(source, **options)
+
+
+def catalogue(
+    kind: Literal["backbone", "dataset"] = "backbone",
+    *,
+    modality: str | None = None,
+    task: str | None = None,
+    offline: bool = False,
+    max_params: int | None = None,
+) -> list[Entry]:
+    """Lists the cards of the zoo, and which of them need no network on this machine.
+
+    Args:
+        kind: Backbones, smallest first; or data sets, by name.
+        modality: `image` or `text`; by default both.
+        task: What they can learn, or be learned from; by default anything.
+        offline: Only what is on this machine.
+        max_params: Backbones with at most this many weights.
+
+    Returns:
+        Entries with `card`, `at_hand` and `cost`; see `tlzoo.workflows.zoo.Entry`.
+
+    Example:
+        >>> [entry.card.name for entry in catalogue(max_params=2_000_000)]
+        ['mobilenet_v3_small']
+    """
+    from tlzoo.workflows import zoo
+
+    chosen = zoo.Filter(modality, task, offline, max_params)
+    return zoo.backbones(chosen) if kind == "backbone" else zoo.datasets(chosen)
 
 
 def train(
@@ -429,6 +461,42 @@ def shift(first: Any, second: Any, **options: Any) -> Shift:
     from tlzoo.workflows.shift import shift as measure
 
     return measure(first, second, **options)
+
+
+def search_index(
+    data: Any = None,
+    *,
+    backbone: str | None = None,
+    run: Run | str | Path | None = None,
+    bundle: str | Path | None = None,
+    progress: Any = None,
+    **options: Any,
+) -> SearchIndex:
+    """Opens pictures or texts to find those that are alike.
+
+    Args:
+        data: Anything `load` takes; also a folder of pictures or `.txt` files that nobody sorted, or a table of
+            texts without labels. By default the run's own data.
+        backbone: Name of a card; by default as for `train`.
+        run: A run whose features are compared, or its folder.
+        bundle: A bundle whose features are compared.
+        progress: Called with (done, total, what).
+        options: How the data is read; see `load`.
+
+    Returns:
+        What `search(query, n)` and `like(row, n)` are asked; `build(progress)` computes its features beforehand.
+
+    Raises:
+        TlzooError: Anything a user can mend.
+
+    Example:
+        >>> index = search_index("photos/")  # doctest: +SKIP
+        >>> [(hit.key, hit.near) for hit in index.search("new.jpg", 2)]  # doctest: +SKIP
+        [('cats/017.jpg', True), ('cats/003.jpg', False)]
+    """
+    from tlzoo.workflows.search import search_index as open_index
+
+    return open_index(data, backbone=backbone, run=run, bundle=bundle, progress=progress, **options)
 
 
 def load_backbone(
