@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ def carry_out(
     *,
     deadline: float | None = None,
     asked: tuple[str, ...] = ("validation", "test"),
+    ready: Callable[[Context], None] | None = None,
 ) -> tuple[Context, Outcome]:
     """Carries out the plan of a run folder, from the last checkpoint if there is one; the caller holds its lock.
 
@@ -70,6 +72,7 @@ def carry_out(
         progress: Told how far things are.
         deadline: Value of `time.monotonic()` at which training stops, wherever it is.
         asked: Splits that the model is asked about in the end.
+        ready: Called before anything is trained.
 
     Returns:
         What was trained on what, and what came of it.
@@ -87,6 +90,8 @@ def carry_out(
         config = folder.config
         config["weights_hash"] = context.backbone.weights_hash
         folder.write_json("config.json", config)
+        if ready:
+            ready(context)
         return context, run_plan(context, asked)
     finally:
         keras.config.set_dtype_policy("float32")
