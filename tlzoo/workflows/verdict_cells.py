@@ -259,11 +259,15 @@ def settle_statistics(context: Context) -> None:
     Args:
         context: Of a plan that begins with random weights.
     """
+    import keras
+
     from tlzoo.training.feed import steps_per_epoch
 
     examples = len(context.splits.train)
     steps = sum(phase.epochs * steps_per_epoch(examples, phase.batch_size) for phase in context.plan.phases)
     for layer in context.backbone.batchnorms():
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            continue  # modules of TF Hub move theirs by their own program
         layer.momentum = min(layer.momentum, max(0.5, 1 - 10 / steps))
 
 
