@@ -21,8 +21,8 @@ _EXAMPLES = """\
   tlzoo verdict runs/first --try                   and what each mitigation gives, where transfer gained nothing"""
 
 _EPILOG = """\
-The plan of the run learns again with other seeds, and the same network from random weights for as long as the
-validation split says it gains, within the budget. The gain is measured on the test split of the run, in pairs, and told with a
+The plan of the run learns again with other seeds, and the same network from random weights for as long as validation
+says it gains, within the budget. The gain is measured on the test split of the run, in pairs, and told with a
 bootstrap interval over test examples and seeds. Neutral is what includes no gain at all, or nothing beyond the margin.
 Everything is remembered in RUN/verdict: killed or short of time, the same command goes on; asked again, it is free."""
 

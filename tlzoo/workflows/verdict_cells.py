@@ -32,6 +32,7 @@ from tlzoo.workflows.verdict_parts import answers_of, metric_of, part_of
 if TYPE_CHECKING:
     from tlzoo.data.dataset import Dataset
     from tlzoo.data.splits import Splits
+    from tlzoo.training.context import Context
     from tlzoo.training.rundir import RunDir
     from tlzoo.workflows.run import Run
 
@@ -195,7 +196,8 @@ class Cells:
             made, request = self._made(learner, *which)
             begin(folder, made, request, self.run.folder.config["command"])
         before = sum(_log_seconds(folder).values())
-        context, outcome = carry_out(folder, self.dataset, tell, deadline=deadline)
+        ready = None if folder.plan.pretrained else settle_statistics
+        context, outcome = carry_out(folder, self.dataset, tell, deadline=deadline, ready=ready)
         splits, labels = outcome.splits, context.labels
         logits = {split: _finite(each) for split, each in outcome.logits.items()}
         held = labels[splits.validation]
@@ -246,6 +248,27 @@ class Cells:
 
     def _file(self, learner: Learner, share: float, seed: int) -> Path:
         return self.folder / f"{learner.key}-{100 * share:g}-{seed}.npz"
+
+
+def settle_statistics(context: Context) -> None:
+    """Has moving statistics of BatchNorm arrive within the steps there are.
+
+    Keras moves them by a hundredth a step. After 100 steps of a learner from scratch a third of them is still what they
+    began with, and it would answer by chance what it has long learned.
+
+    Args:
+        context: Of a plan that begins with random weights.
+    """
+    import keras
+
+    from tlzoo.training.feed import steps_per_epoch
+
+    examples = len(context.splits.train)
+    steps = sum(phase.epochs * steps_per_epoch(examples, phase.batch_size) for phase in context.plan.phases)
+    for layer in context.backbone.batchnorms():
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            continue  # modules of TF Hub move theirs by their own program
+        layer.momentum = min(layer.momentum, max(0.5, 1 - 10 / steps))
 
 
 def aligned(cells: list[Cell]) -> None:

@@ -21,7 +21,7 @@ from tlzoo.workflows.verdict_cells import Cell, Cells, Learner
 from tlzoo.workflows.verdict_parts import better
 
 STEPS = 300
-"""Steps it has at least, however few examples make an epoch: moving statistics of BatchNorm take as many to arrive."""
+"""Steps it has at least, however few examples make an epoch."""
 
 DOUBLINGS = 3
 """How often its epochs are doubled at most."""
