@@ -46,7 +46,7 @@ def sentiment(page: Any) -> None:
 
 def inspect(page: Any) -> None:
     """A broken cell, and where."""
-    page.locator(".tl-examples button").nth(2).click()
+    page.locator(".tl-examples button").nth(1).click()
     page.locator("#tl-picture img").wait_for(timeout=30_000)
     _asked_and_shown(page)
 
