@@ -5,7 +5,7 @@
 
 For each case a run is trained on a few hundred real examples, and `tlzoo verdict` is asked as a user would, with a
 short budget and three seeds. Then the truth: the same plan and the same network from random weights with twice the
-epochs the verdict gave it (at most 200) at the rate it chose, four fresh seeds each, judged on every example
+epochs the verdict gave it (at most 150) at the rate it chose, four fresh seeds each, judged on every example
 that did not train: up to several times the test split the verdict had. The truth's interval is computed here by itself:
 Student's over seeds, and the examples' own noise. Its word is positive or negative where that excludes 0 and reaches
 beyond a point, else tie.
@@ -38,7 +38,7 @@ from common import finish
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-SEEDS, TRUE_SEEDS, MOST, MARGIN = 3, 4, 200, 0.01
+SEEDS, TRUE_SEEDS, MOST, MARGIN = 3, 4, 150, 0.01
 LIKE_SCRATCH = {
     "top": 0,
     "rate": 2e-3,
@@ -71,7 +71,7 @@ class Case:
     train: int
     recipe: str = "fine_tune"
     options: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 120.0
+    seconds: float = 90.0
 
 
 FROZEN = "feature_extraction"
