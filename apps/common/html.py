@@ -110,7 +110,9 @@ def answer(found: Answer, about: About, most: int = 6) -> str:
             note("This is unlike anything the model was trained on. Do not rely on the answer.", "warn")
         )
     if found.likely is not None and about.coverage is not None:
-        sets = ", ".join(found.likely) or "none: it is unlike the examples"
+        sets = " · ".join(found.likely) or "none: it is unlike the examples"
+        if len(found.likely) == len(about.class_names) > 2:
+            sets = "every class, with as few examples as there were"
         parts.append(note(f"Cannot be ruled out ({100 * about.coverage:.0f} % sure): {sets}."))
     return f'<div class="tl-answer">{"".join(parts)}</div>'
 

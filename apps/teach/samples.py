@@ -89,7 +89,7 @@ def cells(folder: Path) -> Sample:
             ]
             random.Random(0).shuffle(files)  # noqa: S311 - the same ones every time
             files = [Path(shutil.copy(file, folder)) for file in files[: EACH + HELD_BACK]]
-            found[f"{part}, {name}"] = files[:EACH]
+            found[f"{part} {name}"] = files[:EACH]
             tries += files[EACH:]
     return Sample("pictures", found, tries)
 

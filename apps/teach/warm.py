@@ -67,7 +67,9 @@ class Shelf:
         self._stopped.set()
         if self._worker is not None:
             self._worker.join()
+        self._worker = None
         self._loaded.clear()
+        self._stopped.clear()
 
     def _warm(self) -> None:
         for modality in ("image", "text"):

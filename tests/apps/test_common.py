@@ -72,7 +72,7 @@ def test_an_answer_warns_of_foreign_items_and_names_the_set():
     assert (found.likely, found.foreign) == (("cat", "dog"), True)
     shown = html.answer(found, ABOUT)
     assert "unlike anything" in shown
-    assert "90 % sure): cat, dog" in shown
+    assert "90 % sure): cat · dog" in shown
     assert "could not be read: odd" in html.answer(Answer(Prediction("x", error="odd")), ABOUT)
     assert judged(ABOUT, Prediction("x", error="odd")).likely is None
 
