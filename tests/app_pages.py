@@ -17,6 +17,7 @@ quiet_gradio()
 NEEDED = bool(os.environ.get("TLZOO_TESTS_NEED_INDEX"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE, DESK = (390, 844), (1280, 900)
+_OPEN = []
 
 
 @contextlib.contextmanager
@@ -50,7 +51,13 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A browser; its absence fails where everything must be there, and skips elsewhere."""
+    """A browser; its absence fails where everything must be there, and skips elsewhere.
+
+    Two folders of tests import this fixture, which makes two of it; Playwright is started once in a process.
+    """
+    if _OPEN:
+        yield _OPEN[0]
+        return
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -60,7 +67,9 @@ def chromium():
         (pytest.fail if NEEDED else pytest.skip)(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        _OPEN.append(browser)
         yield browser
+        _OPEN.clear()
         browser.close()
 
 
