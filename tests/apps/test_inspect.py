@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 
 import tlzoo
 from apps.common.bundle_predictor import BundlePredictor
@@ -16,6 +15,9 @@ from apps.inspect.app import build
 from apps.inspect.pictures import sheet_of
 from tests.app_pages import DESK, PHONE, downloaded, free_port, served
 from tlzoo.errors import DataError, SourceError, UsageError
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
