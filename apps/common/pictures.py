@@ -24,5 +24,5 @@ def picture(**options: Any) -> gr.Image:
         file = getattr(payload, "path", None)
         return str(Path(file)) if file else usual(payload)
 
-    made.preprocess = path  # type: ignore[method-assign] # a subclass would write a stub file beside this one
+    made.preprocess = path  # a subclass would have Gradio write a stub file beside this one
     return made
