@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
     from tlzoo.evaluation.compare import Comparison
+    from tlzoo.evaluation.overview import Overview
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import Plan, TaskName
     from tlzoo.serving.rollout.site import Outcome
@@ -277,6 +278,7 @@ def compare(*runs: Any, metric: str | None = None) -> Comparison:
     return compare_records([RunRecord.read(getattr(run, "path", run)) for run in runs], metric)
 
 
+<<<<<<< HEAD
 def verdict(
     run: Run | str | Path,
     *,
@@ -317,6 +319,24 @@ def verdict(
     seconds = parse_budget(budget) if isinstance(budget, str) else float(budget)
     asked = VerdictRequest(seeds, tuple(sizes), seconds, margin, try_mitigations, epochs)
     return judge(run, asked, data=data, progress=progress)
+=======
+def overview(*folders: str | Path) -> Overview:
+    """Reads runs to be shown side by side; what cannot be read is named, never an error.
+
+    Args:
+        folders: Run folders, or folders with run folders in them.
+
+    Returns:
+        Finished runs with curves, costs, confusion and verdict; and the folders that cannot be shown, with reasons.
+
+    Example:
+        >>> [run.name for run in overview("runs").runs]  # doctest: +SKIP
+        ['first', 'second']
+    """
+    from tlzoo.evaluation.overview import overview as read
+
+    return read(folders)
+>>>>>>> apps3
 
 
 def trust(

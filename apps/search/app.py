@@ -14,6 +14,7 @@ from ..common import html
 from ..common.errors import sentence, spoken
 from ..common.page import page
 from ..common.picks import picked, picks
+from ..common.pictures import picture
 from .library import Library, close_all
 from .library import opened as open_source
 from .results import examples, heading, hits
@@ -79,7 +80,7 @@ def _query(texts: bool) -> Any:
     if texts:
         return gr.Textbox(label="Your text", lines=5, max_lines=14, placeholder="Write or paste a text.")
     sources: Any = ["upload", "clipboard", "webcam"]
-    return gr.Image(label="Your picture", type="filepath", sources=sources, height=260)
+    return picture(label="Your picture", sources=sources, height=260, elem_id="tl-picture")
 
 
 def _given(texts: bool, given: Any) -> Any:
