@@ -278,7 +278,6 @@ def compare(*runs: Any, metric: str | None = None) -> Comparison:
     return compare_records([RunRecord.read(getattr(run, "path", run)) for run in runs], metric)
 
 
-<<<<<<< HEAD
 def verdict(
     run: Run | str | Path,
     *,
@@ -319,7 +318,8 @@ def verdict(
     seconds = parse_budget(budget) if isinstance(budget, str) else float(budget)
     asked = VerdictRequest(seeds, tuple(sizes), seconds, margin, try_mitigations, epochs)
     return judge(run, asked, data=data, progress=progress)
-=======
+
+
 def overview(*folders: str | Path) -> Overview:
     """Reads runs to be shown side by side; what cannot be read is named, never an error.
 
@@ -336,7 +336,6 @@ def overview(*folders: str | Path) -> Overview:
     from tlzoo.evaluation.overview import overview as read
 
     return read(folders)
->>>>>>> apps3
 
 
 def trust(

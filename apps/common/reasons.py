@@ -97,14 +97,12 @@ def _opened(item: Any) -> Image.Image:
 
     try:
         if isinstance(item, np.ndarray):
-            opened = Image.fromarray(item)
+            picture = Image.fromarray(item).convert("RGB")
+        elif isinstance(item, Image.Image):
+            picture = item.convert("RGB")
         else:
-            opened = (
-                item
-                if isinstance(item, Image.Image)
-                else Image.open(BytesIO(item) if isinstance(item, bytes) else item)
-            )
-        picture = opened.convert("RGB")
+            with Image.open(BytesIO(item) if isinstance(item, bytes) else item) as opened:
+                picture = opened.convert("RGB")
     except OSError as error:
         raise DataError(
             "the picture cannot be read.", allowed="PNG, JPEG and the like.", do="Try another."
