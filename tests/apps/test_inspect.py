@@ -59,7 +59,7 @@ def asked(cells):
 
 
 def test_a_picture_is_inspected_as_the_bundle_does_and_evidence_comes_on_request(
-    address, cells, photos, look
+    address, asked, photos, look
 ):
     said = asked(photos / "cell1.png")
     assert said.label == "defective"
