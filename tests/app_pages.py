@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import shutil
 from pathlib import Path
@@ -85,6 +86,14 @@ class Look:
         self.page.goto(self.address)
         self.page.locator(selector).wait_for(state="visible", timeout=30_000)
         return self.page
+
+
+def downloaded(page, selector):
+    """Clicks a button that downloads a CSV file; returns its rows."""
+    with page.expect_download() as got:
+        page.locator(selector).click()
+    with got.value.path().open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.app_models import app_server, cells, talk  # noqa: F401 - fixtures
+
 # How long an example takes, or is made, says how busy the machine is and nothing about the code.
 settings.register_profile("tlzoo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tlzoo")

@@ -507,6 +507,54 @@ def load_bundle(path: str | Path, *, verify: bool = False) -> Predictor:
     return Predictor.load(Path(path), verify=verify)
 
 
+def read_table(path: str | Path) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Reads a table as it stands, for whoever says later what its columns mean.
+
+    Args:
+        path: `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet`; encoding and delimiter are detected, and the first row of
+            CSV and TSV is the header.
+
+    Returns:
+        The header, and the rows, each with a cell for every column (None where a row is too short).
+
+    Raises:
+        DataError: It cannot be read, is empty, or not what its suffix says.
+
+    Example:
+        >>> header, rows = read_table("new.csv")  # doctest: +SKIP
+    """
+    from tlzoo.data.rows import read_rows
+
+    table = read_rows(Path(path))
+    header, rows = table.header, [tuple(row) for row in table.rows]
+    if not header:
+        header, rows = tuple(str(cell).strip() for cell in rows[0]), rows[1:]
+    width = len(header)
+    return header, [(*row[:width], *(None,) * (width - len(row))) for row in rows]
+
+
+def samples(bundle: str | Path) -> list[bytes]:
+    """Returns the few real pictures (encoded) or texts (UTF-8) that a bundle carries to be warmed up with.
+
+    Args:
+        bundle: Its folder, or one version of it; nothing of it is run.
+
+    Returns:
+        Those of its largest request; none where it carries none.
+
+    Raises:
+        BundleError: There is no bundle there.
+    """
+    from tlzoo.bundle import read_bundle
+    from tlzoo.protocol.signature import DEFAULT_SIGNATURE, Signature
+    from tlzoo.workflows.bench_inputs import rows_from_warmup
+
+    folder, _ = read_bundle(Path(bundle))
+    rows = rows_from_warmup(folder, Signature(DEFAULT_SIGNATURE, {}, {}))
+    found = [item for column in (rows or {}).values() for item in column if isinstance(item, bytes)]
+    return list(dict.fromkeys(found))
+
+
 def at_hand(
     kind: Literal["backbone", "dataset"] = "backbone", modality: Literal["image", "text"] | None = None
 ) -> list[str]:

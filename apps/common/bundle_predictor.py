@@ -12,7 +12,7 @@ from tlzoo.bundle import BundleFacts
 from tlzoo.client import Prediction
 
 from . import reasons
-from .values import About, Answer, Condition, Reason, backbone_facts, judged
+from .values import About, Answer, Condition, Reason, Tell, backbone_facts, judged, untold
 
 
 def about_bundle(facts: BundleFacts, where: str) -> About:
@@ -45,6 +45,8 @@ class BundlePredictor:
         BundleError: There is no bundle there.
     """
 
+    quick = False
+
     def __init__(self, folder: Path) -> None:
         self._bundle = tlzoo.load_bundle(folder)
         self._lock = threading.Lock()
@@ -59,11 +61,16 @@ class BundlePredictor:
         """Answers for each item."""
         return [judged(self._about, said) for said in self._ask(items)]
 
-    def explain(self, item: Any, label: str | None = None) -> Reason:
+    def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why, by hiding parts of the item."""
+        ask = reasons.telling(self._ask, tell)
         if self._about.modality == "text":
-            return reasons.words_of(self._ask, item, label, self._about.class_names)
-        return reasons.places_of(self._ask, item, label)
+            return reasons.words_of(ask, item, label, self._about.class_names)
+        return reasons.places_of(ask, item, label)
+
+    def samples(self) -> list[bytes]:
+        """Returns those of its warm-up requests."""
+        return tlzoo.samples(self._bundle.folder)
 
     def ready(self) -> Condition:
         """Says that it is loaded."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from html import escape
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
 
 from tlzoo.cards.app import AppCard
 
@@ -106,7 +111,9 @@ def answer(found: Answer, about: About, most: int = 6) -> str:
             note("This is unlike anything the model was trained on. Do not rely on the answer.", "warn")
         )
     if found.likely is not None and about.coverage is not None:
-        sets = ", ".join(found.likely) or "none: it is unlike the examples"
+        sets = " · ".join(found.likely) or "none: it is unlike the examples"
+        if len(found.likely) == len(about.class_names) > 2:
+            sets = "every class, with as few examples as there were"
         parts.append(note(f"Cannot be ruled out ({100 * about.coverage:.0f} % sure): {sets}."))
     return f'<div class="tl-answer">{"".join(parts)}</div>'
 
@@ -131,6 +138,19 @@ def words(reason: Reason) -> str:
     return f'<div class="tl-words">{marked}</div>'
 
 
+def picture(pixels: np.ndarray, words: str) -> str:
+    """Returns a picture that is part of the page itself: nothing of it is stored anywhere.
+
+    Args:
+        pixels: Uint8 (h, w, 3) or (h, w).
+        words: What it shows, for those who cannot see it.
+    """
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img class="tl-picture" src="data:image/png;base64,{data}" alt="{escape(words)}">'
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
     """Returns a table that scrolls sideways where it is wider than the page.
 
@@ -145,6 +165,66 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> s
         f'<div class="tl-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="tl-table">'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+SORTS = """
+element.addEventListener('click', (event) => {
+  const row = event.target.closest('[data-row]');
+  if (row) { trigger('select', {row: Number(row.dataset.row)}); return; }
+  const button = event.target.closest('th button');
+  if (!button) return;
+  const title = button.closest('th'), down = title.getAttribute('aria-sort') === 'ascending';
+  const at = [...title.parentNode.children].indexOf(title), body = title.closest('table').tBodies[0];
+  const number = (cell) => 'v' in cell.dataset ? Number(cell.dataset.v) : NaN;
+  const order = (a, b) => {
+    const x = number(a.children[at]), y = number(b.children[at]);
+    if (!isNaN(x) && !isNaN(y)) return x - y;
+    return isNaN(x) - isNaN(y) || a.children[at].textContent.localeCompare(b.children[at].textContent);
+  };
+  const rows = [...body.rows].sort(order);
+  body.append(...(down ? rows.reverse() : rows));
+  for (const each of title.parentNode.children) each.setAttribute('aria-sort', 'none');
+  title.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+});
+"""
+"""What makes a `gr.HTML` around a `sortable` table sort, and tell which row is opened."""
+
+
+def sortable(
+    header: Sequence[str], rows: Sequence[Sequence[object]], label: str, *, opens: bool = False
+) -> str:
+    """Returns a table whose columns sort where their names are clicked, inside a `gr.HTML` with `SORTS`.
+
+    Args:
+        header: Column titles.
+        rows: Cells; numbers sort as numbers, and are probabilities (0..1).
+        label: What it is, for those who cannot see it.
+        opens: Whether the first cell of a row is a button that opens it: the event `select`, with `row`, its number.
+    """
+    top = "".join(
+        f'<th scope="col" aria-sort="none"><button type="button">{escape(cell)}</button></th>'
+        for cell in header
+    )
+    body = "".join(
+        f"<tr>{_first(row[0], at, opens)}{''.join(map(_cell, row[1:]))}</tr>" for at, row in enumerate(rows)
+    )
+    return (
+        f'<div class="tl-scroll tl-tall" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<table class="tl-table tl-sorts"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _first(cell: object, at: int, opens: bool) -> str:
+    words = escape(str(cell))
+    return (
+        f'<td><button type="button" data-row="{at}">{words}</button></td>' if opens else f"<td>{words}</td>"
+    )
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, float):
+        return f'<td data-v="{cell:.6f}">{100 * cell:.1f} %</td>'
+    return f"<td>{escape('' if cell is None else str(cell))}</td>"
 
 
 def work(share: float | None, what: str) -> str:

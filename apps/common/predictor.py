@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from .values import About, Answer, Condition, Reason
+from .values import About, Answer, Condition, Reason, Tell, untold
 
 
 class AppPredictor(Protocol):
@@ -14,9 +14,11 @@ class AppPredictor(Protocol):
 
     Attributes:
         explains: Whether `explain` can say why.
+        quick: Whether that takes no longer than an answer does, so that nobody need ask for it.
     """
 
     explains: bool
+    quick: bool
 
     def describe(self) -> About:
         """Returns what is known of the model.
@@ -28,13 +30,17 @@ class AppPredictor(Protocol):
     def predict(self, items: Sequence[Any]) -> list[Answer]:
         """Answers for each item: path, bytes, array or Pillow image; or text."""
 
-    def explain(self, item: Any, label: str | None = None) -> Reason:
+    def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why: of a picture by a heat map, of a text by its words.
 
         Args:
             item: As for `predict`.
             label: The class to look at; by default the one that wins.
+            tell: Told how far it is.
         """
+
+    def samples(self) -> list[bytes]:
+        """Returns a few real pictures (encoded) or texts (UTF-8) that came with the model; none where none did."""
 
     def ready(self) -> Condition:
         """Says whether the model can be asked now; never raises."""

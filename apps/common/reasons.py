@@ -12,14 +12,32 @@ import tlzoo
 from tlzoo.client import Prediction
 from tlzoo.errors import DataError
 
-from .values import Reason
+from .values import Reason, Tell
 
+FAINT = 0.1
+"""Fall of log-odds that is shown in full at least: where nothing matters, nothing shall look as if it did."""
 GRID = 7
 """Hidden squares a side, of a picture."""
 SIDE = 336
 """Longest side of a picture that is shown under a heat map, in pixels."""
 
+STEP = 7
+"""Hidden variants that are asked about at once, between two looks at whether the work is to stop."""
+
 Ask = Callable[[Sequence[Any]], list[Prediction]]
+
+
+def telling(ask: Ask, tell: Tell) -> Ask:
+    """Makes questions about many variants tell how far they are, a few variants at a time."""
+
+    def step_by_step(items: Sequence[Any]) -> list[Prediction]:
+        found: list[Prediction] = []
+        for at in range(0, len(items), STEP):
+            tell(at, len(items), f"asking about {len(items):,} variants")
+            found += ask(items[at : at + STEP])
+        return found
+
+    return step_by_step
 
 
 def words_of(ask: Ask, text: str, label: str | None, names: Sequence[str]) -> Reason:
@@ -55,9 +73,16 @@ def places_of(ask: Ask, item: Any, label: str | None) -> Reason:
     label = label or whole.label or ""
     hidden = [_hiding(picture, at // GRID, at % GRID) for at in range(GRID * GRID)]
     left = np.array([each.probabilities.get(label, 0.0) for each in ask(hidden)])
-    falls = np.maximum(whole.probabilities.get(label, 0.0) - left, 0.0).reshape(GRID, GRID)
-    heat = falls / falls.max() if falls.max() > 0 else falls
-    return Reason(label, "squares are hidden one by one, and the answer falls", picture=_under(picture, heat))
+    # Log-odds, since a probability near 1 hardly falls whatever is hidden.
+    falls = np.maximum(_log_odds(np.array(whole.probabilities.get(label, 0.0))) - _log_odds(left), 0.0)
+    heat = (falls / max(falls.max(), FAINT)).reshape(GRID, GRID)
+    told = "the answer falls" if falls.max() >= FAINT else "no one of them matters"
+    return Reason(label, f"squares are hidden one by one, and {told}", picture=_under(picture, heat))
+
+
+def _log_odds(shares: np.ndarray) -> np.ndarray:
+    clipped = np.clip(shares, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _whole(said: Prediction) -> Prediction:

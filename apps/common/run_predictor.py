@@ -9,10 +9,10 @@ from typing import Any
 
 import tlzoo
 from tlzoo.client import Prediction
-from tlzoo.errors import UsageError
+from tlzoo.errors import TlzooError, UsageError
 
 from . import reasons
-from .values import About, Answer, Condition, Reason, backbone_facts, judged
+from .values import About, Answer, Condition, Reason, Tell, backbone_facts, judged, untold
 
 SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "mean_average_precision", "rmse", "mae", "r2")
 """Scores of a run's test split that its card shows."""
@@ -30,6 +30,7 @@ class RunPredictor:
         self._lock = threading.RLock()
         self._about = _about(run)
         self.explains = self._about.task == "classification"
+        self.quick = self._about.modality == "image"
 
     @classmethod
     def opened(cls, folder: Path) -> RunPredictor:
@@ -48,16 +49,24 @@ class RunPredictor:
         """Answers for each item."""
         return [judged(self._about, said) for said in self._ask(items)]
 
-    def explain(self, item: Any, label: str | None = None) -> Reason:
+    def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why: of pictures by Grad-CAM, of texts by leaving words out."""
+        ask = reasons.telling(self._ask, tell)
         if self._about.modality == "text":
-            return reasons.words_of(self._ask, item, label, self._about.class_names)
+            return reasons.words_of(ask, item, label, self._about.class_names)
         with self._lock:
             try:
                 (found,) = self.run.explain([item], None if label is None else [label])
             except UsageError:  # a network without a map
-                return reasons.places_of(self._ask, item, label)
+                return reasons.places_of(ask, item, label)
         return Reason(found.label, "Grad-CAM of the network's last map", picture=found.overlay(reasons.SIDE))
+
+    def samples(self) -> list[bytes]:
+        """Returns a few examples of the validation split; none where its data is gone."""
+        try:
+            return list(self.run.samples())
+        except TlzooError:
+            return []
 
     def ready(self) -> Condition:
         """Says that it is open."""

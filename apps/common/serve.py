@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,17 +33,23 @@ def run(module: ModuleType, card: AppCard, source: Any, launch: Any) -> None:
         source: `tlzoo.workflows.apps.Source`.
         launch: `tlzoo.workflows.apps.Launch`.
     """
+    signal.signal(signal.SIGTERM, _interrupt)
     opened = getattr(module, "open_source", open_predictor)(source)
-    with temporary_folder():
+    with temporary_folder(), suppress(KeyboardInterrupt):
         blocks = module.build(opened)
         url = serve(blocks, launch)
         if not launch.quiet:
             print(f"{card.title}: {url} (Ctrl-C ends it)", flush=True)  # noqa: T201
         try:
-            blocks.block_thread()
+            threading.Event().wait()
         finally:
             blocks.close(verbose=False)
             getattr(module, "end", _nothing)()
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Ends the app as Ctrl-C does, so that visitors' files are deleted."""
+    raise KeyboardInterrupt
 
 
 def _nothing() -> None:

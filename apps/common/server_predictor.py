@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import tlzoo
 from tlzoo.bundle import read_bundle
 from tlzoo.client import Client, Metadata, Prediction
 from tlzoo.errors import TlzooError
 
 from . import reasons
 from .bundle_predictor import about_bundle
-from .values import About, Answer, Condition, Modality, Reason, judged
+from .values import About, Answer, Condition, Modality, Reason, Tell, judged, untold
 
 _UNTOLD = (
     "A server does not say what its model was trained on; start the app with --bundle as well to see it."
@@ -32,8 +33,11 @@ class ServerPredictor:
         BundleError: There is no bundle there.
     """
 
+    quick = False
+
     def __init__(self, url: str, bundle: Path | None = None) -> None:
         self._url, self._client = url, Client(url, timeout=20.0)
+        self._bundle = bundle
         facts = None if bundle is None else read_bundle(bundle)[1]
         self._about = None if facts is None else about_bundle(facts, f"the server at {url}")
         self.explains = True
@@ -53,11 +57,16 @@ class ServerPredictor:
             self._about = replace(about, class_names=tuple(sorted(named)))
         return answers
 
-    def explain(self, item: Any, label: str | None = None) -> Reason:
+    def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why, by hiding parts of the item."""
+        ask = reasons.telling(self._ask, tell)
         if self.describe().modality == "text":
-            return reasons.words_of(self._ask, item, label, self.describe().class_names)
-        return reasons.places_of(self._ask, item, label)
+            return reasons.words_of(ask, item, label, self.describe().class_names)
+        return reasons.places_of(ask, item, label)
+
+    def samples(self) -> list[bytes]:
+        """Returns those of the bundle that describes the model."""
+        return [] if self._bundle is None else tlzoo.samples(self._bundle)
 
     def ready(self) -> Condition:
         """Asks the server whether it answers."""

@@ -40,6 +40,7 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white",
         button_primary_text_color_dark="white",
+        button_border_width="1px",
         button_secondary_background_fill="white",
         button_secondary_background_fill_dark="*neutral_800",
         button_secondary_border_color="*neutral_300",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,12 @@ import numpy as np
 from tlzoo.client import Prediction
 
 Modality = Literal["image", "text"]
+Tell = Callable[[int, int | None, str], None]
+"""Told how far work is: how much is done, of how much, and what; raises where the work is to stop."""
+
+
+def untold(done: int, total: int | None, what: str) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)

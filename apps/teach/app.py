@@ -24,6 +24,9 @@ from .warm import Shelf, choices, title, usual
 SHELF = Shelf()
 """Loaded backbones of this process; empty until a page is opened."""
 
+VISITS = Visits(partial(Lesson, SHELF))
+"""Lessons of the pages that are open."""
+
 SHOW = 9
 """Networks that are ranked at most: the smallest at hand."""
 
@@ -41,12 +44,11 @@ def build(predictor: Any = None) -> gr.Blocks:
         predictor: Folder of models that a server looks at, to deploy to; None without.
     """
     offered = samples.offered()
-    visits = Visits(partial(Lesson, SHELF))
     with page(app_card("teach")) as blocks:
-        lesson = visits.state(blocks)
+        blocks.unload(VISITS.leave)
         given = first_step.draw(offered)
         gr.HTML('<div class="tl-step"><h2>2. Train</h2></div>', padding=False)
-        with gr.Row():
+        with gr.Row(elem_classes=["tl-controls"]):
             backbone = gr.Dropdown(
                 _names("image"),
                 value=usual("image"),
@@ -55,30 +57,31 @@ def build(predictor: Any = None) -> gr.Blocks:
                 scale=2,
                 min_width=240,
             )
-            rank = gr.Button("Find the best network", elem_id="rank", min_width=160)
+            rank = gr.Button("Rank networks", elem_id="rank", min_width=160)
             train = gr.Button("Train", variant="primary", elem_id="main", min_width=160)
             stop = gr.Button("Stop", elem_id="stop", interactive=False, min_width=100)
         state = gr.HTML(elem_id="state", padding=False)
-        tried = trying.draw(lesson, predictor)
-        _connect(given, (backbone, rank, train, stop, state), tried, lesson)
-        first_step.connect_examples(given, offered, lesson, tried.tries, tried.text)
+        tried = trying.draw(VISITS, predictor)
+        _connect(given, (backbone, rank, train, stop, state), tried)
+        first_step.connect_examples(given, offered, VISITS, tried.tries, tried.text)
         # The page is there; what it needs next is loaded while the visitor chooses pictures.
         blocks.load(SHELF.warm, None, None, show_progress="hidden", api_visibility="private")
     return blocks
 
 
 def end() -> None:
-    """Ends what is loading."""
+    """Ends what is going on for visitors, and what is loading."""
+    VISITS.close()
     SHELF.end()
 
 
-def _connect(given: first_step.Inputs, controls: tuple[Any, ...], tried: trying.Trying, lesson: Any) -> None:
+def _connect(given: first_step.Inputs, controls: tuple[Any, ...], tried: trying.Trying) -> None:
     backbone, rank, train, stop, state = controls
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [tried.part, tried.pictures, tried.texts, tried.summary, tried.details, tried.picture]
-    train.click(_trained, [lesson, backbone, *given.all], [train, rank, stop, state, *shown], **quiet)
-    rank.click(_ranked, [lesson, backbone, *given.all], [train, rank, stop, state, backbone], **quiet)
-    stop.click(trying.halt, lesson, None, **quiet)
+    train.click(VISITS.bound(_trained), [backbone, *given.all], [train, rank, stop, state, *shown], **quiet)
+    rank.click(VISITS.bound(_ranked), [backbone, *given.all], [train, rank, stop, state, backbone], **quiet)
+    stop.click(VISITS.bound(trying.halt), None, None, **quiet)
     given.kind.change(_networks, [given.kind, backbone], backbone, **quiet)
 
 

@@ -12,7 +12,9 @@ import gradio as gr
 
 from ..common import uploads
 from ..common.errors import spoken
+from ..common.session import Visits
 from . import gather, samples
+from .lesson import Lesson
 
 MOST = 8
 """Classes that have a box on the page; more come as a file."""
@@ -142,7 +144,8 @@ def _gallery(number: int) -> Any:
         type="filepath",
         file_types=ENDINGS,
         sources=["upload", "webcam", "clipboard"],
-        columns=4,
+        show_label=False,
+        elem_classes=["tl-shots"],
         height=220,
         object_fit="cover",
         allow_preview=False,
@@ -172,13 +175,15 @@ def gatherer(given: tuple[Any, ...]) -> Callable[[Path], Any]:
     return lambda folder: gather.pictures(folder, parts[0], dropped)
 
 
-def connect_examples(inputs: Inputs, offered: dict[str, Any], lesson: Any, tries: Any, said: Any) -> None:
+def connect_examples(
+    inputs: Inputs, offered: dict[str, Any], visits: Visits[Lesson], tries: Any, said: Any
+) -> None:
     """Makes the buttons fill the boxes.
 
     Args:
         inputs: The step.
         offered: What makes the examples, by title.
-        lesson: State of the visitor.
+        visits: The visitors' lessons.
         tries: Gallery of held-back pictures.
         said: Box of a text to try.
     """
@@ -187,11 +192,11 @@ def connect_examples(inputs: Inputs, offered: dict[str, Any], lesson: Any, tries
     columns = inputs.pictures.columns + inputs.texts.columns
     outputs = [inputs.kind, inputs.tabs, *counts, *columns, *names, *boxes, tries, said]
     for title, make in offered.items():
-        fill = spoken(partial(_filled, make))
-        inputs.examples[title].click(fill, lesson, outputs, show_progress="minimal", api_visibility="private")
+        fill = visits.bound(spoken(partial(_filled, make)))
+        inputs.examples[title].click(fill, None, outputs, show_progress="hidden", api_visibility="private")
 
 
-def _filled(make: Callable[[Path], samples.Sample], lesson: Any) -> list[Any]:
+def _filled(make: Callable[[Path], samples.Sample], lesson: Lesson) -> list[Any]:
     sample = make(lesson.new("sample"))
     count, found = len(sample.classes), list(sample.classes.items())
     empty = MOST - count

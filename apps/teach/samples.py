@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import shutil
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,17 +76,21 @@ def cells(folder: Path) -> Sample:
     """Returns solar cells in four classes, by what they are made of and whether they work.
 
     Args:
-        folder: Not needed: the pictures are in the cache.
+        folder: For copies: nothing outside of the app's own folder is shown.
     """
+    folder.mkdir(parents=True)
     found: dict[str, list[Any]] = {}
     tries = []
     for part in ("mono", "poly"):
         data = tlzoo.load(f"elpv:{part}")
         for kind, name in enumerate(data.class_names):
-            files = [item for item, label in zip(data.items, data.labels, strict=True) if label == kind]
+            files = [
+                Path(str(item)) for item, label in zip(data.items, data.labels, strict=True) if label == kind
+            ]
             random.Random(0).shuffle(files)  # noqa: S311 - the same ones every time
-            found[f"{part}, {name}"] = files[:EACH]
-            tries += files[EACH : EACH + HELD_BACK]
+            files = [Path(shutil.copy(file, folder)) for file in files[: EACH + HELD_BACK]]
+            found[f"{part} {name}"] = files[:EACH]
+            tries += files[EACH:]
     return Sample("pictures", found, tries)
 
 

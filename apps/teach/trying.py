@@ -11,6 +11,7 @@ import gradio as gr
 
 from ..common import html
 from ..common.errors import sentence, spoken, unexpected
+from ..common.session import Visits
 from ..common.work import Cancelled
 from . import results
 from .lesson import Lesson, journal
@@ -43,11 +44,11 @@ class Trying:
     texts: Any
 
 
-def draw(lesson: Any, repository: Path | None) -> Trying:
+def draw(visits: Visits[Lesson], repository: Path | None) -> Trying:
     """Draws the step; call it inside of the page.
 
     Args:
-        lesson: State of the visitor.
+        visits: The visitors' lessons.
         repository: Folder of models that a server looks at; None where nothing is deployed.
     """
     with gr.Column(visible=False, elem_id="result") as part:
@@ -55,18 +56,18 @@ def draw(lesson: Any, repository: Path | None) -> Trying:
         summary = gr.HTML(elem_id="summary", padding=False)
         with gr.Tabs():
             with gr.Tab("Try it"):
-                parts = _draw_try(lesson)
+                parts = _draw_try(visits)
             with gr.Tab("How good is it?"):
                 details = gr.HTML(elem_id="details", padding=False)
             with gr.Tab("Fine-tune"):
-                _draw_tune(lesson, summary, details)
+                _draw_tune(visits, summary, details)
             # A verdict (did transfer help here?) goes here, as a tab of its own.
             with gr.Tab("Take it away"):
-                _draw_take(lesson, repository)
+                _draw_take(visits, repository)
     return Trying(part, summary, details, *parts)
 
 
-def _draw_try(lesson: Any) -> tuple[Any, ...]:
+def _draw_try(visits: Visits[Lesson]) -> tuple[Any, ...]:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280):
             with gr.Column() as pictures:
@@ -80,8 +81,8 @@ def _draw_try(lesson: Any) -> tuple[Any, ...]:
                 )
                 tries = gr.Gallery(
                     label="Held back: click one",
-                    columns=6,
-                    height=150,
+                    elem_classes=["tl-shots"],
+                    height=180,
                     allow_preview=False,
                     interactive=False,
                     visible=False,
@@ -106,10 +107,10 @@ def _draw_try(lesson: Any) -> tuple[Any, ...]:
             words = gr.HTML(visible=False, elem_id="words")
     hide = {"show_progress": "hidden", "api_visibility": "private"}
     told = [answer, why, heat, words]
-    picture.change(spoken(_answered), [lesson, picture], told, **hide)
-    gr.on([ask.click, text.submit], spoken(_answered), [lesson, text], told, **hide)
+    picture.change(visits.bound(spoken(_answered)), [picture], told, **hide)
+    gr.on([ask.click, text.submit], visits.bound(spoken(_answered)), [text], told, **hide)
     tries.select(_chosen, None, picture, **hide)
-    why.click(spoken(_explained), [lesson, picture, text], [heat, words], api_visibility="private")
+    why.click(visits.bound(spoken(_explained)), [picture, text], [heat, words], api_visibility="private")
     return picture, text, tries, pictures, texts
 
 
@@ -141,7 +142,7 @@ def _explained(lesson: Lesson, picture: str | None, text: str) -> tuple[Any, Any
     ), gr.skip()
 
 
-def _draw_tune(lesson: Any, summary: Any, details: Any) -> None:
+def _draw_tune(visits: Visits[Lesson], summary: Any, details: Any) -> None:
     gr.Markdown(
         "The network itself learns too: slower, and often better with a hundred examples or more of unusual pictures."
     )
@@ -152,8 +153,8 @@ def _draw_tune(lesson: Any, summary: Any, details: Any) -> None:
     state = gr.HTML(elem_id="tune-state", padding=False)
     curves = gr.HTML(elem_id="curves", padding=False)
     outputs = [begin, stop, state, curves, summary, details]
-    begin.click(_tuned, [lesson, epochs], outputs, show_progress="hidden", api_visibility="private")
-    stop.click(halt, lesson, None, show_progress="hidden", api_visibility="private")
+    begin.click(visits.bound(_tuned), [epochs], outputs, show_progress="hidden", api_visibility="private")
+    stop.click(visits.bound(halt), None, None, show_progress="hidden", api_visibility="private")
 
 
 def halt(lesson: Lesson) -> None:
@@ -182,7 +183,7 @@ def _buttons(busy: bool) -> tuple[Any, Any]:
     return gr.update(interactive=not busy), gr.update(interactive=busy)
 
 
-def _draw_take(lesson: Any, repository: Path | None) -> None:
+def _draw_take(visits: Visits[Lesson], repository: Path | None) -> None:
     gr.Markdown("Each file is checked against the model before it is given out.")
     with gr.Row():
         kinds = {
@@ -193,7 +194,9 @@ def _draw_take(lesson: Any, repository: Path | None) -> None:
     state = gr.HTML(elem_id="take-state", padding=False)
     file = gr.File(label="Ready", visible=False, interactive=False, elem_id="taken")
     for what, button in kinds.items():
-        button.click(_taker(what), lesson, [state, file], show_progress="hidden", api_visibility="private")
+        button.click(
+            visits.bound(_taker(what)), None, [state, file], show_progress="hidden", api_visibility="private"
+        )
     if repository is None:
         return
     with gr.Row():
@@ -208,7 +211,7 @@ def _draw_take(lesson: Any, repository: Path | None) -> None:
             lambda done: html.note(f"Version {done.version} of '{done.model}' is where the server looks."),
         )
 
-    deploy.click(deployed, [lesson, name], state, show_progress="hidden", api_visibility="private")
+    deploy.click(visits.bound(deployed), [name], state, show_progress="hidden", api_visibility="private")
 
 
 def _taker(what: str) -> Any:

@@ -67,7 +67,9 @@ class Shelf:
         self._stopped.set()
         if self._worker is not None:
             self._worker.join()
+        self._worker = None
         self._loaded.clear()
+        self._stopped.clear()
 
     def _warm(self) -> None:
         for modality in ("image", "text"):
@@ -94,7 +96,7 @@ def choices(modality: str) -> list[str]:
 def title(name: str) -> str:
     """Returns what people call a backbone, and how large it is."""
     card = registry.backbones().get(name)
-    return f"{card.title} ({card.params / 1e6:.1f} M weights)"
+    return f"{card.title}, {card.params / 1e6:.1f} M"
 
 
 def rehearse(backbone: Any) -> None:

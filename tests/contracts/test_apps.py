@@ -12,7 +12,8 @@ from tlzoo import registry
 from tlzoo.workflows.apps import Source, check
 
 CARDS = registry.apps()
-ALONE = [card.name for card in CARDS if not card.needs_one]
+MODELS = {"sentiment": "talk", "inspect": "cells", "medical": "cells"}
+"""By app that needs a bundle: the fixture that gives one."""
 
 
 def test_there_are_apps():
@@ -49,9 +50,11 @@ def test_a_card_tells_data_licence_and_limits(card):
             check(card, Source())
 
 
-@pytest.fixture(scope="module", params=ALONE)
+@pytest.fixture(scope="module", params=[card.name for card in CARDS])
 def address(request):
-    with served(request.param) as (url, _):
+    model = MODELS.get(request.param)
+    source = {"bundle": request.getfixturevalue(model).bundle} if model else {}
+    with served(request.param, **source) as (url, _):
         yield url
 
 

@@ -158,6 +158,12 @@ class Run:
 
         return feature_function(self)
 
+    def samples(self, count: int = 4) -> tuple[bytes, ...]:
+        """Returns a few encoded images, or texts, of the validation split."""
+        from tlzoo.workflows.inputs import samples
+
+        return samples(self.folder, self.dataset, count)
+
     def evaluate(self, data: Any = None, **options: Any) -> Any:
         """Scores the run.
 

@@ -1,0 +1,1 @@
+"""Inspection of solar cells, or of anything else that is photographed to find defects."""

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Takes the pictures of the apps for the README: serves each, uses it as a visitor would, and photographs it.
+
+scripts/app_pictures.py teach      docs/app_teach.png
+Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DESK, PHONE = (1180, 900), (390, 844)
+
+
+def teach(page: Any) -> None:
+    """Solar cells if they are at hand, else digits: trained, one tried, and why."""
+    cells = page.get_by_role("button", name="Solar cells")
+    (cells if cells.count() else page.get_by_role("button", name="Handwritten digits")).click()
+    page.locator("#pictures-3 img").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(1000)
+    page.locator("#main").click()
+    page.locator("#result").wait_for(state="visible", timeout=180_000)
+    page.locator("#tries button").first.click()
+    page.locator("#answer .tl-said").wait_for(timeout=30_000)
+    page.locator("#why").click()
+    page.locator("#heat img").wait_for(timeout=30_000)
+    page.get_by_text("report and all").wait_for(timeout=60_000)
+
+
+STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {"teach": ((), teach)}
+"""By app: further words of `tlzoo app NAME`, and what is done before the picture is taken."""
+
+
+def shoot(name: str, port: int = 7897) -> None:
+    """Takes the pictures of one app: wide by day, and narrow by night."""
+    from playwright.sync_api import sync_playwright
+
+    words, use = STEPS[name]
+    command = [sys.executable, "-m", "tlzoo", "app", name, "--port", str(port), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app, sync_playwright() as playwright:
+        try:
+            assert app.stdout is not None  # a pipe was asked for
+            address = next(line for line in app.stdout if "http" in line).split()[-4]
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            for size, scheme, suffix in ((DESK, "light", ""), (PHONE, "dark", "_phone")):
+                context = browser.new_context(
+                    viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
+                )
+                page = context.new_page()
+                page.goto(address)
+                page.locator("#main").wait_for(timeout=60_000)
+                use(page)
+                page.mouse.move(0, 0)
+                page.evaluate("document.activeElement?.blur()")
+                page.wait_for_timeout(500)
+                page.screenshot(path=ROOT / "docs" / f"app_{name}{suffix}.png", full_page=True)
+                context.close()
+            browser.close()
+        finally:
+            app.terminate()
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or STEPS:
+        shoot(each)

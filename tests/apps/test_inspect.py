@@ -1,0 +1,216 @@
+"""The app that inspects pictures, in a real browser, on a bundle, a run, and a server that comes and goes."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+import tlzoo
+from apps.common.bundle_predictor import BundlePredictor
+from apps.inspect.app import build
+from apps.inspect.pictures import sheet_of
+from tests.app_pages import DESK, PHONE, downloaded, free_port, served
+from tlzoo.errors import DataError, SourceError, UsageError
+
+
+@pytest.fixture(scope="module")
+def address(cells):
+    with served("inspect", bundle=cells.bundle) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Pictures the model has not seen: five with a dark spot, five without, and one that is broken."""
+    folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(9)
+    for number in range(10):
+        pixels = random.integers(150, 200, (48, 48), dtype=np.uint8)
+        if number % 2:
+            pixels[10:26, 12:28] = 20
+        Image.fromarray(pixels).save(folder / f"cell{number}.png")
+    (folder / "broken.png").write_bytes((folder / "cell0.png").read_bytes()[:90])
+    return folder
+
+
+def upload(page, path):
+    page.locator("#tl-picture input[type=file]").set_input_files(path)
+    expect(page.locator("#tl-picture img")).to_be_visible()
+
+
+def many(page, paths):
+    page.get_by_role("tab", name="Many pictures").click()
+    page.locator("#tl-upload input[type=file]").set_input_files(paths)
+    expect(page.locator("#tl-upload")).to_contain_text(Path(paths[-1]).stem)
+    page.locator("#tl-batch-ask").click()
+
+
+def asked(cells, path):
+    return tlzoo.load_bundle(cells.bundle).predict([path])[0]
+
+
+def test_a_picture_is_inspected_as_the_bundle_does_and_evidence_comes_on_request(
+    address, cells, photos, look
+):
+    said = asked(cells, photos / "cell1.png")
+    assert said.label == "defective"
+    page = look(address).open()
+    upload(page, photos / "cell1.png")
+    page.locator("#main").click()
+    expect(page.locator("#tl-answer .tl-first")).to_contain_text(
+        f"{100 * said.probabilities['defective']:.1f} %"
+    )
+    expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
+    expect(page.locator("#tl-answer")).to_contain_text("Cannot be ruled out (90 % sure)")
+    assert page.locator("#tl-why img").count() == 0
+    page.locator("#tl-where").click()
+    expect(page.locator("#tl-why img")).to_have_attribute(
+        "alt", "heat map: where the evidence for defective lies"
+    )
+    expect(page.locator("#tl-why")).to_contain_text("hidden one by one")
+
+
+def test_evidence_is_looked_for_in_another_class(address, photos, look):
+    page = look(address).open()
+    upload(page, photos / "cell1.png")
+    page.locator("#main").click()
+    expect(page.locator("#tl-answer .tl-said")).to_be_visible()
+    page.get_by_label("Evidence for").click()
+    page.get_by_role("option", name="functional").click()
+    page.locator("#tl-where").click()
+    expect(page.locator("#tl-why img")).to_have_attribute(
+        "alt", "heat map: where the evidence for functional lies"
+    )
+
+
+def test_a_picture_of_something_else_is_called_foreign(address, cells, tmp_path, look):
+    stripes = np.zeros((48, 48, 3), np.uint8)
+    stripes[::2], stripes[:, ::3, 0] = 255, 255
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    threshold = tlzoo.load_bundle(cells.bundle).facts.ood.threshold
+    assert asked(cells, tmp_path / "stripes.png").ood_score > threshold
+    page = look(address).open()
+    upload(page, tmp_path / "stripes.png")
+    page.locator("#main").click()
+    expect(page.locator("#tl-answer .tl-warn")).to_contain_text("unlike anything the model was trained on")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_an_example_is_clicked_and_inspected(address, look, size):
+    page = look(address, size).open()
+    page.locator(".tl-examples button").last.click()
+    expect(page.locator("#tl-picture img")).to_be_visible()
+    page.locator("#main").click()
+    expect(page.locator("#tl-answer .tl-first")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+
+
+def test_no_picture_and_a_broken_one_are_told_in_a_sentence(address, photos, look):
+    page = look(address).open()
+    page.locator("#main").click()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("There is no picture. Upload one")
+    page.get_by_test_id("toast-close").click()
+    page.locator("#tl-picture input[type=file]").set_input_files(photos / "broken.png")
+    page.wait_for_timeout(300)
+    page.locator("#main").click()
+    expect(page.locator("#tl-answer .tl-bad, [data-testid=toast-body]").first).to_contain_text("read")
+
+
+def test_many_are_sorted_opened_and_downloaded(address, cells, photos, look):
+    files = sorted(photos.glob("*.png"))
+    page = look(address).open()
+    many(page, files)
+    rows = page.locator("#tl-batch-table tbody tr")
+    expect(rows).to_have_count(11)
+    expect(page.locator("#tl-batch-told")).to_contain_text("1 could not be read")
+    page.get_by_role("button", name="defective", exact=True).click()
+    page.get_by_role("button", name="defective", exact=True).click()
+    shown = [row.split("\t") for row in rows.all_inner_texts()]
+    answers = {file.name: asked(cells, file) for file in files if file.name != "broken.png"}
+    ranked = sorted(answers, key=lambda name: -answers[name].probabilities["defective"])
+    told = [row[0].strip() for row in shown if row[0].strip() != "broken.png"]
+    assert [answers[name].label for name in told] == [answers[name].label for name in ranked]
+    found = {row["picture"]: row for row in downloaded(page, "#tl-batch-download")}
+    assert found["broken.png"]["problem"]
+    assert {name: found[name]["label"] for name in answers} == {
+        name: one.label for name, one in answers.items()
+    }
+    page.get_by_role("button", name="cell3.png").click()
+    expect(page.locator("#tl-picture img")).to_be_visible()
+    share = 100 * answers["cell3.png"].probabilities["defective"]
+    expect(page.locator("#tl-answer .tl-first")).to_contain_text(f"{share:.1f} %")
+
+
+def test_a_zip_file_of_many_is_stopped(address, photos, tmp_path, look):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for number in range(3000):
+            archive.write(photos / f"cell{number % 10}.png", f"module/{number}.png")
+    page = look(address).open()
+    many(page, [tmp_path / "all.zip"])
+    expect(page.locator("#tl-batch-told progress")).to_be_visible()
+    page.locator("#tl-batch-stop").click()
+    expect(page.locator("#tl-batch-told")).to_contain_text("of 3,000 answered", timeout=20_000)
+
+
+def test_two_visitors_do_not_mix(address, cells, photos, look):
+    first, second = look(address).open(), look(address).open()
+    for page, name in ((first, "cell1.png"), (second, "cell2.png")):
+        upload(page, photos / name)
+    first.locator("#main").click()
+    second.locator("#main").click()
+    for page, name in ((first, "cell1.png"), (second, "cell2.png")):
+        share = asked(cells, photos / name).probabilities["defective"]
+        expect(page.locator("#tl-answer .tl-first")).to_contain_text(f"{100 * share:.1f} %")
+
+
+def test_a_run_shows_its_evidence_at_once(cells, photos, look):
+    with served("inspect", runs=(cells.run,)) as (url, _):
+        page = look(url).open()
+        upload(page, photos / "cell1.png")
+        page.locator("#main").click()
+        expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
+        expect(page.locator("#tl-why img")).to_be_visible()
+        expect(page.locator("#tl-why")).to_contain_text("Grad-CAM")
+        expect(page.locator("#tl-answer")).to_contain_text("does not tell whether a picture is foreign")
+        page.close()
+
+
+def test_a_server_answers(app_server, cells, photos, look):
+    with served("inspect", url=f"{app_server}cells", bundle=cells.bundle) as (url, _):
+        page = look(url).open()
+        upload(page, photos / "cell1.png")
+        page.locator("#main").click()
+        expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
+        page.locator("#tl-where").click()
+        expect(page.locator("#tl-why img")).to_be_visible()
+        page.close()
+
+
+def test_a_server_that_is_gone_is_told(photos, look):
+    with served("inspect", url=f"http://127.0.0.1:{free_port()}/v1/models/cells") as (url, _):
+        page = look(url).open()
+        expect(page.locator("#tl-condition")).to_contain_text("does not answer")
+        upload(page, photos / "cell1.png")
+        page.locator("#main").click()
+        expect(page.get_by_test_id("toast-body")).to_contain_text("127.0.0.1")
+        page.close()
+
+
+def test_a_model_of_texts_is_refused(talk):
+    with pytest.raises(UsageError, match="is a model of texts"):
+        build(BundlePredictor(talk.bundle))
+
+
+def test_uploads_that_are_no_pictures_are_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b.zip").write_text("x")
+    with pytest.raises(DataError, match="there are no pictures"):
+        sheet_of(tmp_path, None)
+    with pytest.raises(DataError, match=r"'a\.txt' is no picture"):
+        sheet_of(tmp_path, [str(tmp_path / "a.txt")])
+    with pytest.raises(SourceError):
+        sheet_of(tmp_path, [str(tmp_path / "b.zip")])
