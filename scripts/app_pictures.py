@@ -2,6 +2,7 @@
 """Takes the pictures of the apps for the README: serves each, uses it as a visitor would, and photographs it.
 
 scripts/app_pictures.py teach      docs/app_teach.png
+scripts/app_pictures.py compare    docs/app_compare.png, of the runs in runs/elpv
 Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
 """
 
@@ -33,7 +34,31 @@ def teach(page: Any) -> None:
     page.get_by_text("report and all").wait_for(timeout=60_000)
 
 
-STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {"teach": ((), teach)}
+def zoo(page: Any) -> None:
+    """The card of a network that nothing cheaper beats."""
+    page.locator("#tl-picture [data-pick=efficientnet_v2_b0]").click()
+    page.get_by_text("EfficientNetV2").first.wait_for()
+
+
+def search(page: Any) -> None:
+    """Solar cells that are like one with a dark corner."""
+    page.locator(".tl-example").nth(1).click(timeout=120_000)
+    page.locator(".tl-hit").first.wait_for()
+
+
+def compare(page: Any) -> None:
+    """As it opens: who wins, curves, and the confusion of the first."""
+    page.locator("#tl-table tbody tr").first.wait_for(timeout=60_000)
+    page.get_by_role("tab", name="Confusion").click()
+    page.locator("#tl-confusion table").wait_for()
+
+
+STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {
+    "teach": ((), teach),
+    "zoo": ((), zoo),
+    "search": (("--data", "elpv"), search),
+    "compare": (("--runs", "runs/elpv"), compare),
+}
 """By app: further words of `tlzoo app NAME`, and what is done before the picture is taken."""
 
 

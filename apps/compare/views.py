@@ -200,4 +200,5 @@ def board(runs: Sequence[Any], address: str) -> str:
     if not there:
         return '<p class="tl-none">None of these runs has event files.</p>'
     logs = ",".join(f"{run.name}:{run.tensorboard}" for run in there)
-    return f"<p>TensorBoard of these runs:</p><pre><code>tensorboard --logdir_spec {escape(shlex.quote(logs))}</code></pre>"
+    command = escape(f"tensorboard --logdir_spec {shlex.quote(logs)}")
+    return f"<p>TensorBoard of these runs:</p><pre><code>{command}</code></pre>"
