@@ -3,6 +3,7 @@
 
 scripts/app_pictures.py teach      docs/app_teach.png
 scripts/app_pictures.py sentiment  a bundle that is missing is trained first
+scripts/app_pictures.py compare    docs/app_compare.png, of the runs in runs/elpv
 Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
 """
 
@@ -65,21 +66,47 @@ def _asked_and_shown(page: Any) -> None:
     page.locator("#tl-why img").wait_for(timeout=60_000)
 
 
-STEPS: dict[str, tuple[str, Callable[[Any], None]]] = {
-    "teach": ("", teach),
-    "sentiment": ("drug_reviews", sentiment),
-    "inspect": ("elpv", inspect),
-    "medical": ("modalities", medical),
+def zoo(page: Any) -> None:
+    """The card of a network that nothing cheaper beats."""
+    page.locator("#tl-picture [data-pick=efficientnet_v2_b0]").click()
+    page.get_by_text("EfficientNetV2").first.wait_for()
+
+
+def search(page: Any) -> None:
+    """Solar cells that are like one with a dark corner."""
+    page.locator(".tl-example").nth(1).click(timeout=120_000)
+    page.locator(".tl-hit").first.wait_for()
+
+
+def compare(page: Any) -> None:
+    """As it opens: who wins, curves, and the confusion of the first."""
+    page.locator("#tl-table tbody tr").first.wait_for(timeout=60_000)
+    page.get_by_role("tab", name="Confusion").click()
+    page.locator("#tl-confusion table").wait_for()
+
+
+STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {
+    "teach": ((), teach),
+    "sentiment": (("--bundle", "drug_reviews"), sentiment),
+    "inspect": (("--bundle", "elpv"), inspect),
+    "medical": (("--bundle", "modalities"), medical),
+    "zoo": ((), zoo),
+    "search": (("--data", "elpv"), search),
+    "compare": (("--runs", "runs/elpv"), compare),
 }
-"""By app: the bundle it is started on (`app_bundles.py` makes it), and what is done before the picture is taken."""
+"""By app: further words of `tlzoo app NAME`, and what is done before the picture is taken.
+
+A bundle is named as `app_bundles.py` makes it.
+"""
 
 
 def shoot(name: str, port: int = 7897) -> None:
     """Takes the pictures of one app: wide by day, and narrow by night."""
     from playwright.sync_api import sync_playwright
 
-    needs, use = STEPS[name]
-    words = ("--bundle", bundle(needs)) if needs else ()
+    words, use = STEPS[name]
+    if "--bundle" in words:
+        words = ("--bundle", bundle(words[1]))
     command = [sys.executable, "-m", "tlzoo", "app", name, "--port", str(port), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app, sync_playwright() as playwright:
         try:

@@ -53,10 +53,10 @@ def build(shelf: Shelf) -> gr.Blocks:
                     axis = gr.Radio(AXES, value=AXES[0], label="Cost is", elem_id="tl-axis")
                     picture, nets = (
                         picks(first[0], elem_id="tl-picture"),
-                        picks(first[1], elem_id="tl-nets", elem_classes=["tl-tall"]),
+                        picks(first[1], elem_id="tl-nets", elem_classes=["tl-list"]),
                     )
                 with gr.Tab("Data sets"):
-                    sets = picks(first[2], elem_id="tl-sets", elem_classes=["tl-tall"])
+                    sets = picks(first[2], elem_id="tl-sets", elem_classes=["tl-list"])
             with gr.Column(scale=2, min_width=320):
                 shown = gr.HTML(opened, elem_id="tl-shown", padding=False)
                 code = gr.Code(

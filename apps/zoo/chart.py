@@ -73,8 +73,9 @@ def chart(entries: Sequence[Any], axis: Axis, chosen: str = "") -> str:
         f'<div class="tl-scroll"><svg class="tl-scatter" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
         f'aria-label="{said}">'
         f"{''.join(parts)}</svg></div>"
-        f'<p class="tl-caption"><span class="tl-dot tl-here"></span> on this machine <span class="tl-dot"></span> to '
-        f'be fetched <span class="tl-rule"></span> the most accurate for its cost. {_missing(entries, found, axis)}</p>'
+        f'<p class="tl-caption"><span class="tl-dot tl-here"></span> on this machine <span class="tl-dot"></span> '
+        f'to be fetched <span class="tl-rule"></span> the most accurate for its cost. '
+        f"{_missing(entries, found, axis)}</p>"
     )
 
 
