@@ -25,8 +25,8 @@ def summary(run: Any, first: Any = None, seconds: float | None = None) -> str:
     low, high = wilson(accuracy, n)
     took = "" if seconds is None else f" Trained in {seconds:.1f} s."
     words = (
-        f"of {n} examples it had never seen are right; between {100 * low:.0f} and {100 * high:.0f}\u00a0% with examples "
-        f"like these. Always saying the commonest class: {100 * float(majority['accuracy']):.0f}\u00a0%.{took}"
+        f"of {n} examples it had never seen are right; between {100 * low:.0f} and {100 * high:.0f}\u00a0% with "
+        f"examples like these. Always saying the commonest class: {100 * float(majority['accuracy']):.0f}\u00a0%.{took}"
     )
     parts = [f'<div class="tl-answer"><div><span class="tl-big">{100 * accuracy:.0f} %</span> {words}</div>']
     if first is not None and first is not run:

@@ -10,7 +10,7 @@ import pytest
 from tests.app_pages import PHONE, served
 
 pytest.importorskip("playwright")
-from playwright.sync_api import expect  # noqa: E402
+from playwright.sync_api import expect
 
 RED, BLUE = (200, 40, 40), (40, 60, 200)
 LONG = 120_000
