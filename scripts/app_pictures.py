@@ -2,6 +2,8 @@
 """Takes the pictures of the apps for the README: serves each, uses it as a visitor would, and photographs it.
 
 scripts/app_pictures.py teach      docs/app_teach.png
+scripts/app_pictures.py sentiment  a bundle that is missing is trained first
+scripts/app_pictures.py compare    docs/app_compare.png, of the runs in runs/elpv
 Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
 """
 
@@ -13,6 +15,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from app_bundles import bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 DESK, PHONE = (1180, 900), (390, 844)
@@ -33,8 +37,67 @@ def teach(page: Any) -> None:
     page.get_by_text("report and all").wait_for(timeout=60_000)
 
 
-STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {"teach": ((), teach)}
-"""By app: further words of `tlzoo app NAME`, and what is done before the picture is taken."""
+def sentiment(page: Any) -> None:
+    """A text of mixed feelings, and its words."""
+    page.locator(".tl-examples button").filter(has_text="At first I was afraid").click()
+    page.wait_for_timeout(500)
+    page.locator("#main").click()
+    page.locator("#tl-words .tl-words").wait_for(timeout=60_000)
+
+
+def inspect(page: Any) -> None:
+    """A broken cell, and where."""
+    page.locator(".tl-examples button").nth(1).click()
+    page.locator("#tl-picture img").wait_for(timeout=30_000)
+    _asked_and_shown(page)
+
+
+def medical(page: Any) -> None:
+    """A slice of a liver, which the model is to tell from CT and ultrasound."""
+    page.get_by_role("button", name="MRI slice").click()
+    page.locator("#tl-shown img").wait_for(timeout=30_000)
+    _asked_and_shown(page)
+
+
+def _asked_and_shown(page: Any) -> None:
+    page.locator("#main").click()
+    page.locator("#tl-answer .tl-said").wait_for(timeout=60_000)
+    page.locator("#tl-where").click()
+    page.locator("#tl-why img").wait_for(timeout=60_000)
+
+
+def zoo(page: Any) -> None:
+    """The card of a network that nothing cheaper beats."""
+    page.locator("#tl-picture [data-pick=efficientnet_v2_b0]").click()
+    page.get_by_text("EfficientNetV2").first.wait_for()
+
+
+def search(page: Any) -> None:
+    """Solar cells that are like one with a dark corner."""
+    page.locator(".tl-example").nth(1).click(timeout=120_000)
+    page.locator(".tl-hit").first.wait_for()
+
+
+def compare(page: Any) -> None:
+    """As it opens: who wins, curves, and the confusion of the first."""
+    page.locator("#tl-table tbody tr").first.wait_for(timeout=60_000)
+    page.get_by_role("tab", name="Confusion").click()
+    page.locator("#tl-confusion table").wait_for()
+
+
+STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {
+    "teach": ((), teach),
+    "sentiment": (("--bundle", "drug_reviews"), sentiment),
+    "inspect": (("--bundle", "elpv"), inspect),
+    "medical": (("--bundle", "modalities"), medical),
+    "zoo": ((), zoo),
+    "search": (("--data", "elpv"), search),
+    "compare": (("--runs", "runs/elpv"), compare),
+}
+"""By app: further words of `tlzoo app NAME`, and what is done before the picture is taken.
+
+A bundle is named as `app_bundles.py` makes it.
+"""
 
 
 def shoot(name: str, port: int = 7897) -> None:
@@ -42,6 +105,8 @@ def shoot(name: str, port: int = 7897) -> None:
     from playwright.sync_api import sync_playwright
 
     words, use = STEPS[name]
+    if "--bundle" in words:
+        words = ("--bundle", bundle(words[1]))
     command = [sys.executable, "-m", "tlzoo", "app", name, "--port", str(port), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app, sync_playwright() as playwright:
         try:

@@ -16,6 +16,7 @@ quiet_gradio()
 
 NEEDED = bool(os.environ.get("TLZOO_TESTS_NEED_INDEX"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_BROWSERS = []
 PHONE, DESK = (390, 844), (1280, 900)
 
 
@@ -49,7 +50,7 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium(request):
     """A browser; its absence fails where everything must be there, and skips elsewhere."""
     try:
         from playwright.sync_api import sync_playwright
@@ -58,10 +59,13 @@ def chromium():
     if CHROMIUM is None or sync_playwright is None:
         missing = "no Chromium (Debian: apt-get install chromium)" if CHROMIUM is None else "no playwright"
         (pytest.fail if NEEDED else pytest.skip)(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    # Test files of several folders have this fixture each, and a process can have one Playwright only.
+    if not _BROWSERS:
+        playwright = sync_playwright().start()
+        _BROWSERS.append(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]))
+        request.config.add_cleanup(playwright.stop)
+        request.config.add_cleanup(_BROWSERS[0].close)  # the last that is added is the first that is done
+    return _BROWSERS[0]
 
 
 class Look:

@@ -46,7 +46,8 @@ def test_every_import_is_a_declared_requirement_and_every_requirement_is_importe
     extras = project["optional-dependencies"]
     optional = {
         re.split(r"[<>=]", line)[0]
-        for line in extras["tables"] + extras["vectors"] + extras["tune"] + extras["apps"]
+        for extra in ("tables", "vectors", "tune", "apps", "medical")
+        for line in extras[extra]
     }
     names = {
         DISTRIBUTIONS.get(name, name.replace("_", "-"))

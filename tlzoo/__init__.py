@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tlzoo.api import (
         adapt,
         at_hand,
+        catalogue,
         clean,
         compare,
         deploy,
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
         load_backbone,
         load_bundle,
         open_run,
+        overview,
         plan,
         rank,
         read_table,
         resume,
         samples,
+        search_index,
         shift,
         suggest,
         train,
         trust,
         tune,
         unpack,
+        verdict,
     )
 
 __version__ = "0.1.0"
@@ -38,6 +42,7 @@ __all__ = [
     "__version__",
     "adapt",
     "at_hand",
+    "catalogue",
     "clean",
     "compare",
     "deploy",
@@ -46,17 +51,20 @@ __all__ = [
     "load_backbone",
     "load_bundle",
     "open_run",
+    "overview",
     "plan",
     "rank",
     "read_table",
     "resume",
     "samples",
+    "search_index",
     "shift",
     "suggest",
     "train",
     "trust",
     "tune",
     "unpack",
+    "verdict",
 ]
 
 

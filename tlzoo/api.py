@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
     from tlzoo.evaluation.compare import Comparison
+    from tlzoo.evaluation.overview import Overview
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import Plan, TaskName
     from tlzoo.serving.rollout.site import Outcome
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from tlzoo.workflows.domains import TargetLabels
     from tlzoo.workflows.rank import Ranking
     from tlzoo.workflows.run import Run
+    from tlzoo.workflows.search import SearchIndex
     from tlzoo.workflows.shift import Shift
     from tlzoo.workflows.suggest import Suggestion
     from tlzoo.workflows.tune_answer import Tuning
+    from tlzoo.workflows.verdict_answer import Verdict
+    from tlzoo.workflows.zoo import Entry
 
 
 def load(source: Any, **options: Any) -> Dataset:
@@ -43,6 +47,36 @@ def load(source: Any, **options: Any) -> Dataset:
     from tlzoo.data.load import load as load_data
 
     return load_data(source, **options)
+
+
+def catalogue(
+    kind: Literal["backbone", "dataset"] = "backbone",
+    *,
+    modality: str | None = None,
+    task: str | None = None,
+    offline: bool = False,
+    max_params: int | None = None,
+) -> list[Entry]:
+    """Lists the cards of the zoo, and which of them need no network on this machine.
+
+    Args:
+        kind: Backbones, smallest first; or data sets, by name.
+        modality: `image` or `text`; by default both.
+        task: What they can learn, or be learned from; by default anything.
+        offline: Only what is on this machine.
+        max_params: Backbones with at most this many weights.
+
+    Returns:
+        Entries with `card`, `at_hand` and `cost`; see `tlzoo.workflows.zoo.Entry`.
+
+    Example:
+        >>> [entry.card.name for entry in catalogue(max_params=2_000_000)]
+        ['mobilenet_v3_small']
+    """
+    from tlzoo.workflows import zoo
+
+    chosen = zoo.Filter(modality, task, offline, max_params)
+    return zoo.backbones(chosen) if kind == "backbone" else zoo.datasets(chosen)
 
 
 def train(
@@ -244,6 +278,66 @@ def compare(*runs: Any, metric: str | None = None) -> Comparison:
     return compare_records([RunRecord.read(getattr(run, "path", run)) for run in runs], metric)
 
 
+def verdict(
+    run: Run | str | Path,
+    *,
+    data: Any = None,
+    budget: str | float = "10m",
+    seeds: int = 5,
+    sizes: Sequence[float] = (0.1, 0.25, 0.5),
+    margin: float = 0.01,
+    try_mitigations: bool = False,
+    epochs: int | None = None,
+    progress: Any = None,
+) -> Verdict:
+    """Says whether transfer helped in a run, against the same network from scratch, and adds it to the report.
+
+    Args:
+        run: A finished run, or its folder.
+        data: The data it was trained on, if that was given in memory.
+        budget: That may be spent, earlier calls included, such as `"10m"`; a number is seconds.
+        seeds: How many of run and scratch, 2 or more.
+        sizes: Shares of the training split for the learning curve, in (0, 1].
+        margin: Gains up to this are called neutral: a share, or in units of the spread of numbers.
+        try_mitigations: Whether what is advised where transfer gained nothing is tried at once.
+        epochs: Of the baseline; by default as many as help and there is time for.
+        progress: Called with (done, total, what).
+
+    Raises:
+        RunError: It is no finished run, or its data is gone or has changed.
+        UsageError: The run transferred nothing, or the question makes no sense.
+
+    Example:
+        >>> verdict("runs/first").sentence  # doctest: +SKIP
+        'Positive transfer: +12.3 points [8.0, 16.5] of accuracy over the same network from scratch (5 seeds, …).'
+    """
+    from tlzoo.workflows.budget import parse_budget
+    from tlzoo.workflows.verdict import VerdictRequest
+    from tlzoo.workflows.verdict import verdict as judge
+
+    seconds = parse_budget(budget) if isinstance(budget, str) else float(budget)
+    asked = VerdictRequest(seeds, tuple(sizes), seconds, margin, try_mitigations, epochs)
+    return judge(run, asked, data=data, progress=progress)
+
+
+def overview(*folders: str | Path) -> Overview:
+    """Reads runs to be shown side by side; what cannot be read is named, never an error.
+
+    Args:
+        folders: Run folders, or folders with run folders in them.
+
+    Returns:
+        Finished runs with curves, costs, confusion and verdict; and the folders that cannot be shown, with reasons.
+
+    Example:
+        >>> [run.name for run in overview("runs").runs]  # doctest: +SKIP
+        ['first', 'second']
+    """
+    from tlzoo.evaluation.overview import overview as read
+
+    return read(folders)
+
+
 def trust(
     run: Run | str | Path,
     *,
@@ -386,6 +480,42 @@ def shift(first: Any, second: Any, **options: Any) -> Shift:
     from tlzoo.workflows.shift import shift as measure
 
     return measure(first, second, **options)
+
+
+def search_index(
+    data: Any = None,
+    *,
+    backbone: str | None = None,
+    run: Run | str | Path | None = None,
+    bundle: str | Path | None = None,
+    progress: Any = None,
+    **options: Any,
+) -> SearchIndex:
+    """Opens pictures or texts to find those that are alike.
+
+    Args:
+        data: Anything `load` takes; also a folder of pictures or `.txt` files that nobody sorted, or a table of
+            texts without labels. By default the run's own data.
+        backbone: Name of a card; by default as for `train`.
+        run: A run whose features are compared, or its folder.
+        bundle: A bundle whose features are compared.
+        progress: Called with (done, total, what).
+        options: How the data is read; see `load`.
+
+    Returns:
+        What `search(query, n)` and `like(row, n)` are asked; `build(progress)` computes its features beforehand.
+
+    Raises:
+        TlzooError: Anything a user can mend.
+
+    Example:
+        >>> index = search_index("photos/")  # doctest: +SKIP
+        >>> [(hit.key, hit.near) for hit in index.search("new.jpg", 2)]  # doctest: +SKIP
+        [('cats/017.jpg', True), ('cats/003.jpg', False)]
+    """
+    from tlzoo.workflows.search import search_index as open_index
+
+    return open_index(data, backbone=backbone, run=run, bundle=bundle, progress=progress, **options)
 
 
 def load_backbone(

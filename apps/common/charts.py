@@ -9,20 +9,23 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 520, 220, 44, 28
 COLOURS = ("#0f766e", "#b45309", "#4338ca", "#be185d", "#4d7c0f", "#0369a1")
 
 
-def lines(series: Mapping[str, Sequence[tuple[float, float]]], title: str, across: str) -> str:
+def lines(
+    series: Mapping[str, Sequence[tuple[float, float]]], title: str, across: str, *, from_zero: bool = True
+) -> str:
     """Returns curves with a legend.
 
     Args:
         series: Points (x, y) by name; names without points are left out.
         title: What is drawn, for people who cannot see it too.
         across: What the horizontal axis counts.
+        from_zero: Whether the vertical axis begins at 0 at least; otherwise it fits the points.
     """
     drawn = {name: list(points) for name, points in series.items() if len(points) > 0}
     if not drawn:
         return ""
     xs = [x for points in drawn.values() for x, _ in points]
     ys = [y for points in drawn.values() for _, y in points]
-    place = _Axes(min(xs), max(xs), min(0.0, *ys), max(ys) or 1.0)
+    place = _Axes(min(xs), max(xs), min([0.0, *ys] if from_zero else ys), max(ys) or 1.0)
     marks = "".join(
         _curve(place, points, COLOURS[at % len(COLOURS)]) for at, points in enumerate(drawn.values())
     )
@@ -56,7 +59,7 @@ class _Axes:
             value = self._low + share * (self._high - self._low)
             at = self.y(value)
             found.append(f'<line class="tl-grid" x1="{LEFT}" x2="{WIDTH - 12}" y1="{at:.1f}" y2="{at:.1f}"/>')
-            found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:.2g}</text>')
+            found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:.3g}</text>')
         found.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{self._left:.3g}</text>')
         found.append(
             f'<text x="{WIDTH - 12}" y="{HEIGHT - 8}" text-anchor="end">{escape(across)} {self._right:.3g}</text>'

@@ -47,7 +47,7 @@ def evidence(predictor: AppPredictor) -> Evidence:
         label = gr.Dropdown(
             [WINNER], value=WINNER, label="Evidence for", scale=2, min_width=140, elem_id="tl-label"
         )
-        where = gr.Button("Show where", min_width=110, elem_id="tl-where")
+        where = gr.Button("Show where", min_width=140, elem_id="tl-where")
         halt = gr.Button("Stop", interactive=False, min_width=80, elem_id="tl-stop")
     return Evidence(label, where, halt, gr.HTML(elem_id="tl-why", padding=False), held.state())
 

@@ -58,8 +58,9 @@ def card(card: AppCard, about: About | None = None, *, opened: bool = False) -> 
         ]
     limits = "".join(f"<li>{escape(one)}</li>" for one in (*card.limits, *(about.limits if about else ())))
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
+    what = "this app and its model" if about else "this app"
     return (
-        f'<details class="tl-card"{" open" if opened else ""}><summary>About this app and its model</summary>'
+        f'<details class="tl-card"{" open" if opened else ""}><summary>About {what}</summary>'
         f"<dl>{listed}<dt>Limits</dt><dd><ul>{limits}</ul></dd></dl></details>"
     )
 

@@ -72,17 +72,18 @@ def places_of(ask: Ask, item: Any, label: str | None) -> Reason:
     whole = _whole(ask([picture])[0])
     label = label or whole.label or ""
     hidden = [_hiding(picture, at // GRID, at % GRID) for at in range(GRID * GRID)]
-    left = np.array([each.probabilities.get(label, 0.0) for each in ask(hidden)])
     # Log-odds, since a probability near 1 hardly falls whatever is hidden.
-    falls = np.maximum(_log_odds(np.array(whole.probabilities.get(label, 0.0))) - _log_odds(left), 0.0)
+    left = np.array([_log_odds(each, label) for each in ask(hidden)])
+    falls = np.maximum(_log_odds(whole, label) - left, 0.0)
     heat = (falls / max(falls.max(), FAINT)).reshape(GRID, GRID)
     told = "the answer falls" if falls.max() >= FAINT else "no one of them matters"
     return Reason(label, f"squares are hidden one by one, and {told}", picture=_under(picture, heat))
 
 
-def _log_odds(shares: np.ndarray) -> np.ndarray:
-    clipped = np.clip(shares, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(clipped / (1 - clipped)))
+def _log_odds(said: Prediction, label: str) -> float:
+    """Returns those of a class against all others together, whose share is told more finely than 1 minus its own."""
+    others = sum(share for name, share in said.probabilities.items() if name != label)
+    return float(np.log(max(said.probabilities.get(label, 0.0), 1e-12) / max(others, 1e-12)))
 
 
 def _whole(said: Prediction) -> Prediction:
@@ -96,14 +97,12 @@ def _opened(item: Any) -> Image.Image:
 
     try:
         if isinstance(item, np.ndarray):
-            opened = Image.fromarray(item)
+            picture = Image.fromarray(item).convert("RGB")
+        elif isinstance(item, Image.Image):
+            picture = item.convert("RGB")
         else:
-            opened = (
-                item
-                if isinstance(item, Image.Image)
-                else Image.open(BytesIO(item) if isinstance(item, bytes) else item)
-            )
-        picture = opened.convert("RGB")
+            with Image.open(BytesIO(item) if isinstance(item, bytes) else item) as opened:
+                picture = opened.convert("RGB")
     except OSError as error:
         raise DataError(
             "the picture cannot be read.", allowed="PNG, JPEG and the like.", do="Try another."

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 
 import tlzoo
 from apps.common.bundle_predictor import BundlePredictor
@@ -16,6 +15,9 @@ from apps.inspect.app import build
 from apps.inspect.pictures import sheet_of
 from tests.app_pages import DESK, PHONE, downloaded, free_port, served
 from tlzoo.errors import DataError, SourceError, UsageError
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +51,17 @@ def many(page, paths):
     page.locator("#tl-batch-ask").click()
 
 
-def asked(cells, path):
-    return tlzoo.load_bundle(cells.bundle).predict([path])[0]
+@pytest.fixture(scope="module")
+def asked(cells):
+    """What the bundle itself says of a picture: `asked(path)`."""
+    loaded = tlzoo.load_bundle(cells.bundle)
+    return lambda path: loaded.predict([path])[0]
 
 
 def test_a_picture_is_inspected_as_the_bundle_does_and_evidence_comes_on_request(
-    address, cells, photos, look
+    address, asked, photos, look
 ):
-    said = asked(cells, photos / "cell1.png")
+    said = asked(photos / "cell1.png")
     assert said.label == "defective"
     page = look(address).open()
     upload(page, photos / "cell1.png")
@@ -87,18 +92,20 @@ def test_evidence_is_looked_for_in_another_class(address, photos, look):
     )
 
 
-def test_a_picture_of_something_else_is_called_foreign(address, cells, tmp_path, look):
+def test_a_picture_of_something_else_is_called_foreign(address, cells, asked, tmp_path, look):
     stripes = np.zeros((48, 48, 3), np.uint8)
     stripes[::2], stripes[:, ::3, 0] = 255, 255
     Image.fromarray(stripes).save(tmp_path / "stripes.png")
     threshold = tlzoo.load_bundle(cells.bundle).facts.ood.threshold
-    assert asked(cells, tmp_path / "stripes.png").ood_score > threshold
+    assert asked(tmp_path / "stripes.png").ood_score > threshold
     page = look(address).open()
     upload(page, tmp_path / "stripes.png")
     page.locator("#main").click()
     expect(page.locator("#tl-answer .tl-warn")).to_contain_text("unlike anything the model was trained on")
 
 
+# Gradio opens pictures that are clicked as examples, and leaves them to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed file <_io.BufferedReader name='.*drawn_:ResourceWarning")
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_an_example_is_clicked_and_inspected(address, look, size):
     page = look(address, size).open()
@@ -120,7 +127,7 @@ def test_no_picture_and_a_broken_one_are_told_in_a_sentence(address, photos, loo
     expect(page.locator("#tl-answer .tl-bad, [data-testid=toast-body]").first).to_contain_text("read")
 
 
-def test_many_are_sorted_opened_and_downloaded(address, cells, photos, look):
+def test_many_are_sorted_opened_and_downloaded(address, asked, photos, look):
     files = sorted(photos.glob("*.png"))
     page = look(address).open()
     many(page, files)
@@ -130,7 +137,7 @@ def test_many_are_sorted_opened_and_downloaded(address, cells, photos, look):
     page.get_by_role("button", name="defective", exact=True).click()
     page.get_by_role("button", name="defective", exact=True).click()
     shown = [row.split("\t") for row in rows.all_inner_texts()]
-    answers = {file.name: asked(cells, file) for file in files if file.name != "broken.png"}
+    answers = {file.name: asked(file) for file in files if file.name != "broken.png"}
     ranked = sorted(answers, key=lambda name: -answers[name].probabilities["defective"])
     told = [row[0].strip() for row in shown if row[0].strip() != "broken.png"]
     assert [answers[name].label for name in told] == [answers[name].label for name in ranked]
@@ -156,14 +163,14 @@ def test_a_zip_file_of_many_is_stopped(address, photos, tmp_path, look):
     expect(page.locator("#tl-batch-told")).to_contain_text("of 3,000 answered", timeout=20_000)
 
 
-def test_two_visitors_do_not_mix(address, cells, photos, look):
+def test_two_visitors_do_not_mix(address, asked, photos, look):
     first, second = look(address).open(), look(address).open()
     for page, name in ((first, "cell1.png"), (second, "cell2.png")):
         upload(page, photos / name)
     first.locator("#main").click()
     second.locator("#main").click()
     for page, name in ((first, "cell1.png"), (second, "cell2.png")):
-        share = asked(cells, photos / name).probabilities["defective"]
+        share = asked(photos / name).probabilities["defective"]
         expect(page.locator("#tl-answer .tl-first")).to_contain_text(f"{100 * share:.1f} %")
 
 

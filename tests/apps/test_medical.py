@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 
 import tlzoo
 from apps.medical.study import open_study
 from tests.app_pages import DESK, PHONE, free_port, served
 from tests.apps.test_medical_files import changed, shipped
 
-pytest.importorskip("pydicom")
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")

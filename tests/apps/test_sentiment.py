@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 
 import pytest
-from playwright.sync_api import expect
 
 import tlzoo
 from apps.common.bundle_predictor import BundlePredictor
@@ -13,6 +12,9 @@ from apps.sentiment.app import build
 from apps.sentiment.tables import columns_of, sheet_of
 from tests.app_pages import DESK, PHONE, downloaded, free_port, served
 from tlzoo.errors import DataError, UsageError
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
 
 GOAL = "The striker scored a goal and the team won the match."
 

@@ -12,7 +12,7 @@ from tlzoo import registry
 from tlzoo.workflows.apps import Source, check
 
 CARDS = registry.apps()
-MODELS = {"sentiment": "talk", "inspect": "cells", "medical": "cells"}
+MODELS = {"sentiment": "talk", "inspect": "cells", "medical": "cells", "search": "cells", "compare": "cells"}
 """By app that needs a bundle: the fixture that gives one."""
 
 
@@ -53,7 +53,12 @@ def test_a_card_tells_data_licence_and_limits(card):
 @pytest.fixture(scope="module", params=[card.name for card in CARDS])
 def address(request):
     model = MODELS.get(request.param)
-    source = {"bundle": request.getfixturevalue(model).bundle} if model else {}
+    trained = request.getfixturevalue(model) if model else None
+    source = {"bundle": trained.bundle} if trained else {}
+    if request.param == "search":
+        source["data"] = str(trained.run.parent / "data")
+    if request.param == "compare":
+        source = {"runs": (trained.run,)}
     with served(request.param, **source) as (url, _):
         yield url
 

@@ -101,3 +101,12 @@ def test_a_network_that_cannot_be_converted_has_no_file(tiny, monkeypatch, caplo
     with caplog.at_level("INFO", logger="tlzoo"):
         assert engines.network_file(backbone) is None
     assert caplog.messages == ["tiny stays a graph: no such op"]
+
+
+def test_what_was_measured_is_told_by_the_catalogue(backbone):
+    from tlzoo.workflows.costs import cost_of
+
+    name = choose_engine(backbone).name
+    cost = cost_of(backbone.card)
+    assert (cost.engine, cost.of) == (name, "32 x 32 pixels")
+    assert 0 < cost.milliseconds < 1000

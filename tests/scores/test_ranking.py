@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tlzoo.scores.ranking import blended, places, weighted_tau
+from tlzoo.scores.ranking import places, weighted_tau
 
 
 def resampled(probes, n=400, seed=0):
@@ -31,26 +31,12 @@ def test_equals_are_within_noise_of_each_other():
     assert found[3].index == 2
 
 
-def test_without_noise_the_probe_decides():
-    probes, logmes = np.array([0.9, 0.7, 0.8, 0.6]), np.array([0.0, 3.0, 1.0, 2.0])
-    np.testing.assert_allclose(blended(probes, logmes, np.zeros(4)), probes)
-
-
-def test_noise_draws_towards_what_logme_foretells():
-    logmes = np.arange(6.0)
-    probes = 0.5 + 0.05 * logmes + np.array([0.01, -0.01, 0.0, 0.0, -0.01, 0.01])
-    calm, rough = blended(probes, logmes, np.full(6, 0.001)), blended(probes, logmes, np.full(6, 0.05))
-    slope, start = np.polyfit(logmes, probes, 1)
-    np.testing.assert_allclose(rough, start + slope * logmes)
-    assert np.abs(calm - probes).max() < 1e-3
-
-
-def test_a_few_backbones_or_a_logme_that_says_the_opposite_leave_the_probe_alone():
-    probes = np.array([0.5, 0.6, 0.7])
-    np.testing.assert_array_equal(blended(probes, np.arange(3.0), np.full(3, 9.0)), probes)
-    four = np.array([0.5, 0.6, 0.7, 0.8])
-    np.testing.assert_array_equal(blended(four, np.ones(4), np.full(4, 9.0)), four)
-    np.testing.assert_array_equal(blended(four, -np.arange(4.0), np.full(4, 9.0)), four)
+def test_the_probe_decides_and_logme_settles_what_is_equal():
+    probes, logmes = np.array([0.9, 1.0, 0.8, 1.0, 1.0]), np.array([9.0, 1.0, 8.0, 3.0, 2.0])
+    found = places(probes, logmes, np.tile(probes, (10, 1)))
+    assert [place.index for place in found] == [3, 4, 1, 0, 2]
+    assert [place.value for place in found] == [1.0, 1.0, 1.0, 0.9, 0.8]
+    assert [place.within_noise for place in found] == [True, True, True, False, False]
 
 
 def test_one_backbone_is_first():

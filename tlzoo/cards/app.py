@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Takes = Literal["bundle", "url", "run", "folder"]
+Takes = Literal["bundle", "url", "run", "folder", "data"]
 
 
 class AppCard(BaseModel):
@@ -19,6 +19,8 @@ class AppCard(BaseModel):
         takes: What it can be started on; empty for an app that needs nothing.
         needs_one: Whether it cannot start without one of these.
         several_runs: Whether `--run` may be given more than once.
+        beside: Which of these may be named beside another of them.
+        options: Options of the command line that mean something to it.
         modality: What it is for: `image`, `text` or `any`.
         data: What its examples are and where they come from.
         licence: Of the examples.
@@ -33,6 +35,8 @@ class AppCard(BaseModel):
     takes: tuple[Takes, ...] = ()
     needs_one: bool = False
     several_runs: bool = False
+    beside: tuple[Takes, ...] = ()
+    options: tuple[Literal["backbone", "tensorboard"], ...] = ()
     modality: Literal["image", "text", "any"] = "any"
     data: str
     licence: str

@@ -12,6 +12,8 @@ _EXAMPLES = """\
   tlzoo app                                              which apps there are
   tlzoo app teach                                        teach a model with your own pictures or texts
   tlzoo app teach --port 8080 --max-upload-mb 500
+  tlzoo app search --data photos/
+  tlzoo app compare --runs runs/first runs/second
   tlzoo app inspect --bundle models/elpv
   tlzoo app inspect --url http://localhost:8501/v1/models/elpv"""
 
@@ -35,6 +37,15 @@ def add(subparsers: Subparsers) -> None:
         help="a run folder; some apps take several",
     )
     completes(runs, "folder")
+    several = group.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="RUN",
+        help="run folders, or folders of such, for apps that take several",
+    )
+    completes(several, "folder")
     completes(
         group.add_argument(
             "--folder",
@@ -44,6 +55,14 @@ def add(subparsers: Subparsers) -> None:
         ),
         "folder",
     )
+    group.add_argument(
+        "--data", default="", metavar="DATA", help="a folder, a table or a data set to look through"
+    )
+    backbone = group.add_argument(
+        "--backbone", default="", metavar="NAME", help="whose features search compares"
+    )
+    completes(backbone, "backbone")
+    group.add_argument("--tensorboard", default="", metavar="URL", help="where a TensorBoard shows the runs")
     group = parser.add_argument_group("serving")
     group.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)"
@@ -69,7 +88,15 @@ def _app(arguments: argparse.Namespace) -> int:
         values = {"apps": [card.model_dump(mode="json") for card in cards]}
         emit(arguments, values, table(["app", "takes", "what it is for"], rows))
         return 0
-    source = Source(arguments.bundle, arguments.url, tuple(arguments.runs), arguments.folder)
+    source = Source(
+        bundle=arguments.bundle,
+        url=arguments.url,
+        runs=tuple(arguments.runs),
+        folder=arguments.folder,
+        data=arguments.data,
+        backbone=arguments.backbone,
+        tensorboard=arguments.tensorboard,
+    )
     launch = Launch(arguments.host, arguments.port, arguments.share, arguments.max_upload_mb, arguments.quiet)
     start(arguments.name, source, launch)
     return 0

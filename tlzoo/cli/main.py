@@ -20,6 +20,7 @@ from tlzoo.errors import TlzooError
 
 GROUPS = (
     "runs",
+    "verdict",
     "trust",
     "rank",
     "layers",
@@ -46,6 +47,7 @@ examples:
   tlzoo rank photos/                    which backbone suits this data, before any is trained
   tlzoo train photos/ --out runs/first  the best classifier the data allows, with evidence
   tlzoo compare runs/first runs/second  who wins, by how much, is it noise
+  tlzoo verdict runs/first              did transfer help, against the same network from scratch
   tlzoo trust runs/first                prediction sets, when to be silent, foreign inputs
   tlzoo clean photos/                   labels that are probably wrong, and near copies
   tlzoo export runs/first models/first  a bundle TensorFlow Serving reads as it is

@@ -21,7 +21,7 @@ _EXAMPLES = """\
 
 _EPILOG = """\
 Nothing is trained: features are computed once, kept in the cache, and judged by closed forms.
-  probe     cross-validated ridge regression on the features; what the ranking goes by, with LogME as far as it is noisy
+  probe     cross-validated ridge regression on the features; what the ranking goes by
   LogME     log evidence of a Bayesian linear model, for fewer examples than features too
   H         H-score, regularised; how much of the variation lies between classes
   k-NN      accuracy of the nearest neighbours, each example left out in turn

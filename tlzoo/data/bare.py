@@ -44,7 +44,12 @@ def load_bare(source: Any, *, progress: Progress | None = None, **options: Any) 
     if isinstance(source, Dataset):
         return without_labels(source)
     path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
-    if path is not None and path.is_dir() and options.get("modality") != "text" and (files := _images(path)):
+    if (
+        path is not None
+        and path.is_dir()
+        and options.get("modality") != "text"
+        and (files := pictures_in(path))
+    ):
         listing = Listing(path.resolve().name or "images", str(path), [*files])
         listing.keys = [str(file.relative_to(path)) for file in files]
     elif path is not None and path.is_file() and path.suffix.lower() in TABLES and _is_texts(options):
@@ -69,7 +74,8 @@ def without_labels(dataset: Dataset) -> Dataset:
     )
 
 
-def _images(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
+    """Returns the images anywhere below a folder, sorted; hidden ones are left out."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted(path for path in found if all(visible(part) for part in path.relative_to(folder).parts))
 

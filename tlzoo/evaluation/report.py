@@ -12,6 +12,7 @@ from tlzoo.evaluation.adaptation import adaptation
 from tlzoo.evaluation.choice import choice_view
 from tlzoo.evaluation.record import RunRecord
 from tlzoo.evaluation.transductive import transductive_remarks
+from tlzoo.evaluation.verdict_view import verdict_view
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,6 +54,7 @@ def _context(record: RunRecord) -> dict[str, Any]:
         **_VERDICTS[record.task](record),
         "warnings": transductive_remarks(record.metrics.get("pseudo")),
         "choice": choice_view(record.choice),
+        "verdict": verdict_view(record),
         "curves": views.curves(record),
         "mistakes": [
             {

@@ -75,10 +75,10 @@ def line_chart(
     values = [v for one in series for v in one.values if v is not None and math.isfinite(v)]
     if not values:
         return ""
-    scale, ticks = _log_axis(values) if log else _linear_axis(values)
+    scale, ticks = _log_axis(values) if log else linear_axis(values)
     epochs = max(len(one.values) for one in series)
     parts = [_band(band, epochs, number) for number, band in enumerate(bands)]
-    parts += [_grid(scale(tick), _label(tick, percent, log, ticks)) for tick in ticks]
+    parts += [grid(scale(tick), label(tick, percent, log, ticks)) for tick in ticks]
     parts += [_epoch_tick(epoch, epochs) for epoch in _whole_ticks(epochs)]
     parts += [_line(one, epochs, scale) for one in series]
     return _svg(title, WIDTH, HEIGHT, parts)
@@ -120,7 +120,7 @@ def scatter_chart(title: str, true: Numbers, predicted: Numbers, radius: float =
         predicted: Finite (n,).
         radius: Half the height of the band.
     """
-    _, ticks = _linear_axis([*true.tolist(), *predicted.tolist()])
+    _, ticks = linear_axis([*true.tolist(), *predicted.tolist()])
     low, high, side, left, top = ticks[0], ticks[-1], 360, 56, 12
 
     def place(value: float) -> float:
@@ -146,6 +146,11 @@ def scatter_chart(title: str, true: Numbers, predicted: Numbers, radius: float =
     ]
     parts.append(f'<path class="axis" d="M{left} {top}V{top + side}H{left + side}"/>')
     return _svg(title, left + side + 16, top + side + 28, parts)
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """Returns a chart of the usual size."""
+    return _svg(title, WIDTH, HEIGHT, parts)
 
 
 def _svg(title: str, width: float, height: float, parts: Sequence[str]) -> str:
@@ -176,10 +181,11 @@ def _band(band: Band, epochs: int, number: int) -> str:
     return shade + (text if room > 2 else "")
 
 
-def _grid(y: float, label: str) -> str:
+def grid(y: float, text: str) -> str:
+    """Returns a line across the chart at a height, and what stands beside it."""
     return (
         f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="tick" x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+        f'<text class="tick" x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
     )
 
 
@@ -206,7 +212,8 @@ def _line(one: Series, epochs: int, scale: _Scale) -> str:
     )
 
 
-def _linear_axis(values: Sequence[float]) -> tuple[_Scale, list[float]]:
+def linear_axis(values: Sequence[float]) -> tuple[_Scale, list[float]]:
+    """Returns where values stand, and three to six round ones that hold all of them."""
     low, high = min(values), max(values)
     spread = (high - low) or abs(high) or 1.0
     rough = spread / 4
@@ -225,7 +232,8 @@ def _log_axis(values: Sequence[float]) -> tuple[_Scale, list[float]]:
     return _Scale(ticks[0], ticks[-1], log=True), ticks
 
 
-def _label(tick: float, percent: bool, log: bool, ticks: Sequence[float]) -> str:
+def label(tick: float, percent: bool, log: bool, ticks: Sequence[float]) -> str:
+    """Returns a tick in words, with as many digits as tell it from the others."""
     if log:
         return f"{tick:.0e}".replace("e-0", "e−").replace("e+0", "e") if tick < 0.01 else f"{tick:g}"
     step = ticks[1] - ticks[0]

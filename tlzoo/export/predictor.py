@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from tlzoo.bundle import BundleFacts, read_bundle
-from tlzoo.errors import BundleError
+from tlzoo.errors import BundleError, DataError
 from tlzoo.export.items import reader_for
-from tlzoo.items import Item, Named, Reader, Ready
+from tlzoo.items import ImageReader, Item, Named, Reader, Ready, TextReader
 from tlzoo.lite_network import LiteNetwork
 from tlzoo.predictions import Prediction, write_csv
 
@@ -108,6 +108,51 @@ class Predictor:
                 if loaded.error is not None and on_error == "raise":
                     raise loaded.error
                 yield self._prediction(loaded, probabilities, top)
+
+    def features(
+        self, items: Iterable[Item | Named] | Item, *, batch_size: int = 16, on_error: OnError = "report"
+    ) -> Iterator[np.ndarray | None]:
+        """Computes features of one item after another, in order.
+
+        Args:
+            items: As for `stream`.
+            batch_size: Items per call of the graph.
+            on_error: `report` an item that cannot be read as None, or `raise`.
+
+        Yields:
+            float32 (d,) per item.
+
+        Raises:
+            DataError: An item cannot be read, and `on_error` is `raise`.
+        """
+        # The signature takes encoded items only; what its graph does not decode is sent as a PNG file.
+        reader = TextReader() if self.facts.modality == "text" else ImageReader()
+        for batch in self._batches(reader, reader.each(items), batch_size):
+            for ready, row in self._features(reader, batch):
+                if ready.error is not None and on_error == "raise":
+                    raise ready.error
+                yield row
+
+    def _features(self, reader: Reader, batch: list[Ready]) -> list[tuple[Ready, np.ndarray | None]]:
+        raw = [one.raw for one in batch]
+        if None not in raw:
+            try:
+                rows = self._answer("features", np.array(raw, object))["features"]
+                return list(zip(batch, rows, strict=True))
+            except tf.errors.OpError:
+                pass  # one broken item fails its whole batch in the graph
+        return [self._features_alone(reader, one) for one in batch]
+
+    def _features_alone(self, reader: Reader, ready: Ready) -> tuple[Ready, np.ndarray | None]:
+        for attempt in (lambda: ready, lambda: reader.rescued(ready)):
+            found = attempt()
+            if found.raw is None:
+                return found, None
+            try:
+                return found, self._answer("features", np.array([found.raw], object))["features"][0]
+            except tf.errors.OpError as error:
+                refused = error.message
+        return replace(ready, error=DataError(f"{ready.name} was refused: {refused}.")), None
 
     def _batches(
         self, reader: Reader, items: Iterator[tuple[str, Any]], batch_size: int

@@ -92,7 +92,12 @@ def _measure(backbone: Backbone, folder: Path, choice: Path) -> Engine:
     graph = GraphEngine(backbone)
     pixels = np.random.default_rng(0).integers(0, 256, (graph.batch_size, *backbone.size, 3), dtype=np.uint8)
     expected = graph(pixels)
-    facts: dict[str, object] = {"backbone": backbone.card.name, "graph_seconds": _seconds(graph, pixels)}
+    facts: dict[str, object] = {
+        "backbone": backbone.card.name,
+        "size": list(backbone.size),
+        "examples": len(pixels),
+        "graph_seconds": _seconds(graph, pixels),
+    }
     best: Engine = graph
     try:
         litert = LiteRTEngine(_converted(backbone, folder))

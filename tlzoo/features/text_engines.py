@@ -145,7 +145,12 @@ def _measured(backbone: Backbone) -> dict[str, Any]:
     tokens = _probe(backbone)
     graph = GraphTextEngine(backbone)
     expected = graph(tokens)
-    facts: dict[str, Any] = {"backbone": backbone.card.name, "measured": list(ENGINES)}
+    facts: dict[str, Any] = {
+        "backbone": backbone.card.name,
+        "measured": list(ENGINES),
+        "length": tokens.shape[1],
+        "examples": len(tokens),
+    }
     costs = {"graph": _seconds(graph, tokens)}
     for name, build in ENGINES.items():
         if name == "graph":

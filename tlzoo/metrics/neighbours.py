@@ -81,6 +81,33 @@ def near_pairs(features: Reals, threshold: float | None = None, tell: Tell | Non
     return NearPairs(pairs[order].astype(np.int64), np.minimum(alike[order], 1.0), float(least))
 
 
+def usual_threshold(directions: npt.NDArray[np.float32], sample: int = 2000) -> float:
+    """Returns the cosine beyond which two items are unusually near, as `near_pairs` would find it.
+
+    Args:
+        directions: Features of length 1, (n, d), finite.
+        sample: Items whose nearest neighbours are looked for, among all; drawn with a fixed seed where there are more.
+
+    Example:
+        >>> rows = np.random.default_rng(0).normal(size=(50, 64))
+        >>> 0.8 <= usual_threshold(rows / np.linalg.norm(rows, axis=1, keepdims=True)) < 1
+        True
+    """
+    n = len(directions)
+    if n < 2:
+        return 1.0
+    drawn = (
+        np.arange(n) if n <= sample else np.sort(np.random.default_rng(0).choice(n, sample, replace=False))
+    )
+    nearest = np.empty(len(drawn))
+    for at in range(0, len(drawn), _BLOCK):
+        some = drawn[at : at + _BLOCK]
+        block = directions[some] @ directions.T
+        block[np.arange(len(some)), some] = -1
+        nearest[at : at + len(some)] = block.max(axis=1)
+    return _threshold(nearest)
+
+
 def _directions(features: Reals) -> npt.NDArray[np.float32]:
     rows = np.asarray(features, np.float32)
     rows = rows - rows.mean(axis=0, dtype=np.float64)

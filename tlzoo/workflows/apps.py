@@ -28,17 +28,33 @@ class Source:
         url: Address of a server, `/v1/models/NAME` included.
         runs: Run folders.
         folder: Folder of pictures or texts.
+        data: A folder, a table, or a data set's name.
+        backbone: Whose features are compared.
+        tensorboard: Address of a TensorBoard that shows the runs.
     """
 
     bundle: Path | None = None
     url: str = ""
     runs: tuple[Path, ...] = ()
     folder: Path | None = None
+    data: str = ""
+    backbone: str = ""
+    tensorboard: str = ""
 
     def given(self) -> list[str]:
         """Returns the names of what was given, as cards call them."""
-        named = {"bundle": self.bundle, "url": self.url, "run": self.runs, "folder": self.folder}
+        named = {
+            "bundle": self.bundle,
+            "url": self.url,
+            "run": self.runs,
+            "folder": self.folder,
+            "data": self.data,
+        }
         return [name for name, value in named.items() if value]
+
+    def options(self) -> list[str]:
+        """Returns the names of the options that were given."""
+        return [name for name in ("backbone", "tensorboard") if getattr(self, name)]
 
 
 @dataclass(frozen=True)
@@ -65,8 +81,9 @@ def check(card: AppCard, source: Source) -> None:
     given = source.given()
     takes = " or ".join(f"--{one}" for one in card.takes)
     takes = f"{takes}." if card.several_runs else f"{takes}, once." if takes else "the app by itself."
-    described = set(given) == {"bundle", "url"}
+    described = set(given) == {"bundle", "url"} or (len(given) == 2 and bool({*given} & {*card.beside}))
     wrong = [one for one in given if one not in card.takes]
+    wrong += [one for one in source.options() if one not in card.options]
     if wrong or (len(given) > 1 and not described) or (len(source.runs) > 1 and not card.several_runs):
         raise UsageError(
             f"app '{card.name}' on {', '.join(f'--{one}' for one in given)}.",

@@ -148,7 +148,7 @@ def judged(task: TaskName, logits: np.ndarray, labels: np.ndarray) -> tuple[np.n
 
 def _sittings(run: RunDir) -> float:
     """Returns the seconds that a killed sitting had written down."""
-    lines = _log(run)
+    lines = log_of(run)
     ends = {entry["phase"]: float(entry["seconds"]) for entry in lines}
     return sum(ends.values())
 
@@ -156,12 +156,13 @@ def _sittings(run: RunDir) -> float:
 def _short(run: RunDir) -> bool:
     """True if some phase has fewer epochs than planned and no patience that could have run out."""
     done: dict[str, int] = {}
-    for entry in _log(run):
+    for entry in log_of(run):
         done[entry["phase"]] = done.get(entry["phase"], 0) + 1
     return any(not phase.patience for phase in run.plan.phases if done.get(phase.name, 0) < phase.epochs)
 
 
-def _log(run: RunDir) -> list[dict[str, Any]]:
+def log_of(run: RunDir) -> list[dict[str, Any]]:
+    """Returns the epochs that a run's log tells of, in their order; a line that was cut short is left out."""
     import contextlib
     import json
 

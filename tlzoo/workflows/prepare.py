@@ -75,7 +75,7 @@ def settle(data: Any, request: Request) -> Settled:
             "too few examples for a validation split: the training split chooses and calibrates as well"
         )
         splits = replace(splits, validation=splits.train)
-    return Settled(dataset, splits, card, _facts(dataset, splits, held_out))
+    return Settled(dataset, splits, card, facts_of(dataset, splits, held_out))
 
 
 def prepare(data: Any, request: Request) -> tuple[Dataset, Splits, Plan]:
@@ -101,7 +101,14 @@ def plan_of(settled: Settled, request: Request) -> Plan:
     return make_plan(request.recipe, settled.card, settled.facts, options)
 
 
-def _facts(dataset: Dataset, splits: Splits, held_out: int) -> Facts:
+def facts_of(dataset: Dataset, splits: Splits, held_out: int) -> Facts:
+    """Returns data and machine in numbers.
+
+    Args:
+        dataset: All items.
+        splits: Which of them train.
+        held_out: Validation examples that do not train as well.
+    """
     from tlzoo.recipes.facts import Facts
 
     return Facts(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tlzoo import registry
 from tlzoo.errors import TlzooError, unknown_name
 from tlzoo.progress import Progress
+from tlzoo.workflows.costs import Cost, cost_of
 
 if TYPE_CHECKING:
     from tlzoo.cards.glance import Glance
@@ -62,11 +63,13 @@ class Entry:
         kind: `backbone` or `dataset`.
         card: The card's values.
         at_hand: Whether its weights or data are on this machine.
+        cost: What a backbone's features took on this machine; None where nobody measured it.
     """
 
     kind: Kind
     card: Glance
     at_hand: bool
+    cost: Cost | None = None
 
     def summary(self) -> dict[str, Any]:
         """Returns what `tlzoo list --json` says of it."""
@@ -126,7 +129,7 @@ def find(name: str) -> Entry:
     """
     kind = kind_of(name)
     card = (registry.backbones() if kind == "backbone" else registry.datasets()).glance(name)
-    return Entry(kind, card, at_hand(kind, card))
+    return Entry(kind, card, at_hand(kind, card), cost_of(card) if kind == "backbone" else None)
 
 
 def kind_of(name: str) -> Kind:
@@ -167,7 +170,9 @@ def _carried(scheme: str) -> bool:
 
 
 def _entries(kind: Kind, cards: Iterable[Glance], chosen: Filter) -> list[Entry]:
-    entries = (Entry(kind, card, at_hand(kind, card)) for card in cards if chosen.takes(card))
+    taken = [card for card in cards if chosen.takes(card)]
+    costs = [cost_of(card) if kind == "backbone" else None for card in taken]
+    entries = (Entry(kind, card, at_hand(kind, card), cost) for card, cost in zip(taken, costs, strict=True))
     return [entry for entry in entries if entry.at_hand or not chosen.offline]
 
 

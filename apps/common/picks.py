@@ -1,0 +1,73 @@
+"""Pieces of HTML in which something can be picked: by a click, a tap, or Enter where the keyboard is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+# One listener for the piece, whatever it shows by now. Buttons turn Enter into clicks by themselves; shapes do not.
+_LISTEN = """
+const picked = event => event.target.closest('[data-pick]');
+element.addEventListener('click', event => {
+  const place = picked(event);
+  if (place) trigger('select', {pick: place.dataset.pick});
+});
+element.addEventListener('keydown', event => {
+  const place = picked(event);
+  if (!place || place.tagName === 'BUTTON' || (event.key !== 'Enter' && event.key !== ' ')) return;
+  event.preventDefault();
+  trigger('select', {pick: place.dataset.pick});
+});
+"""
+
+
+def picks(value: str = "", **options: Any) -> gr.HTML:
+    """Returns HTML whose elements with `data-pick` raise `select` when picked.
+
+    Args:
+        value: The HTML.
+        options: Of `gr.HTML`.
+
+    Example:
+        >>> table.select(spoken(show), None, card)  # doctest: +SKIP
+    """
+    return gr.HTML(value, js_on_load=_LISTEN, padding=False, **options)
+
+
+def picked(event: gr.EventData) -> str:
+    """Returns the `data-pick` of what was picked."""
+    return str(event._data["pick"])
+
+
+def button(pick: str, text: str) -> str:
+    """Returns a button that looks like a link.
+
+    Args:
+        pick: What picking it gives.
+        text: What it says.
+    """
+    return f'<button type="button" class="tl-pick" data-pick="{escape(pick)}">{escape(text)}</button>'
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
+    """Returns a table whose first cells are buttons that pick them.
+
+    Args:
+        header: Column titles.
+        rows: Cells.
+        label: What it is, for those who cannot see it.
+    """
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join(
+        f"<tr><td>{button(row[0], row[0])}</td>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="tl-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="tl-table">'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

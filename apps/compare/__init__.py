@@ -1,0 +1,1 @@
+"""Compare runs: which is best, by how much, and whether that is more than luck."""

@@ -1,0 +1,118 @@
+"""Search by example: a query, what is most like it, and on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from tlzoo.errors import UsageError
+from tlzoo.registry import app_card
+
+from ..common import html
+from ..common.errors import sentence, spoken
+from ..common.page import page
+from ..common.picks import picked, picks
+from ..common.pictures import picture
+from .library import Library, close_all
+from .library import opened as open_source
+from .results import examples, heading, hits
+
+__all__ = ["build", "end", "open_source"]
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at how far the index is."""
+end = close_all
+
+
+def build(library: Library) -> gr.Blocks:
+    """Returns the page.
+
+    Args:
+        library: What is looked through.
+    """
+    with page(app_card("search")) as blocks:
+        state = gr.HTML(_state(library), elem_id="tl-state", padding=False)
+        asked = gr.State(None)
+        with gr.Row():
+            with gr.Column(scale=2, min_width=300):
+                query = _query(library.texts)
+                find = gr.Button("Search", variant="primary", elem_id="main")
+                count = gr.Slider(4, 48, value=12, step=4, label="Results")
+                begin = picks(_begin(library), elem_id="tl-begin", elem_classes=["tl-examples"])
+            with gr.Column(scale=5, min_width=320):
+                head = gr.HTML(elem_id="tl-asked", padding=False)
+                found = picks(_hint(library), elem_id="tl-found")
+
+        def ask(given: Any, n: float) -> tuple[Any, str, str]:
+            wanted = _given(library.texts, given)
+            return wanted, *_answer(library, wanted, n)
+
+        def again(wanted: Any, n: float) -> tuple[str, str]:
+            return ("", _hint(library)) if wanted is None else _answer(library, wanted, n)
+
+        def more(n: float, event: gr.EventData) -> tuple[Any, str, str]:
+            return int(picked(event)), *_answer(library, int(picked(event)), n)
+
+        find.click(spoken(ask), [query, count], [asked, head, found], concurrency_limit=4)
+        if library.texts:
+            query.submit(spoken(ask), [query, count], [asked, head, found], concurrency_limit=4)
+        count.release(spoken(again), [asked, count], [head, found], show_progress="hidden")
+        for piece in (begin, found):
+            piece.select(spoken(more), count, [asked, head, found], show_progress="hidden")
+        _watch(blocks, library, state, begin)
+    return blocks
+
+
+def _watch(blocks: gr.Blocks, library: Library, state: gr.HTML, begin: gr.HTML) -> None:
+    """Tells how far the index is until it is ready."""
+    timer = gr.Timer(LOOK_EVERY)
+
+    def look() -> tuple[str, str, gr.Timer]:
+        return _state(library), _begin(library), gr.Timer(active=not library.over)
+
+    for event in (blocks.load, timer.tick):
+        event(spoken(look), None, [state, begin, timer], show_progress="hidden")
+
+
+def _query(texts: bool) -> Any:
+    if texts:
+        return gr.Textbox(label="Your text", lines=5, max_lines=14, placeholder="Write or paste a text.")
+    sources: Any = ["upload", "clipboard", "webcam"]
+    return picture(label="Your picture", sources=sources, height=260, elem_id="tl-picture")
+
+
+def _given(texts: bool, given: Any) -> Any:
+    if not given:
+        what = "Write a text" if texts else "Drop a picture"
+        raise UsageError("there is nothing to search for.", do=f"{what} first, or click an example.")
+    return given if texts else Path(given)
+
+
+def _answer(library: Library, wanted: Any, n: float) -> tuple[str, str]:
+    return heading(library, wanted), hits(library, library.ask(wanted, int(n)))
+
+
+def _begin(library: Library) -> str:
+    return examples(library) if library.ready else ""
+
+
+def _hint(library: Library) -> str:
+    what = "Write a text" if library.texts else "Drop a picture"
+    return f'<p class="tl-none">{what}, or click an example: what is most like it appears here.</p>'
+
+
+def _state(library: Library) -> str:
+    """Returns what is looked through, how far it is, or why it failed."""
+    if library.error is not None:
+        return html.note(sentence(library.error), "bad")
+    if not library.over:
+        return html.work(*library.progress)
+    index = library.index
+    kind = "texts" if library.texts else "pictures"
+    left_out = len(index) - len(index.rows) + len(index.dataset.skipped)
+    missing = f" {left_out:,} could not be read." if left_out else ""
+    return html.note(
+        f"{len(index.rows):,} {kind} of {index.dataset.name}, by the features of {index.encoder.title}.{missing}"
+    )

@@ -1,0 +1,1 @@
+"""Browse the zoo: which pretrained networks and data sets there are."""
