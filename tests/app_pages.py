@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
+import gc
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,22 @@ quiet_gradio()
 
 NEEDED = bool(os.environ.get("TLZOO_TESTS_NEED_INDEX"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_BROWSERS = []
 PHONE, DESK = (390, 844), (1280, 900)
+LEFT = (
+    "ignore:unclosed event loop <_UnixSelectorEventLoop:ResourceWarning",
+    "ignore:unclosed <socket.socket fd=[0-9]+, family=1, type=1:ResourceWarning",
+)
+"""What Gradio and Playwright leave to the garbage collector: event loops, and the sockets that wake them."""
+
+
+def sweep():
+    """Closes and collects now what they left, so that no other test meets it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(RuntimeError):  # there is none, or it runs
+            asyncio.get_event_loop().close()
+            asyncio.set_event_loop(None)
+        gc.collect()
 
 
 @contextlib.contextmanager
@@ -39,6 +56,8 @@ def served(name, **source):
             end = getattr(module, "end", None)
             if end:
                 end()
+            del blocks, opened
+            sweep()
 
 
 def free_port():
@@ -49,9 +68,13 @@ def free_port():
         return found.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def chromium(request):
-    """A browser; its absence fails where everything must be there, and skips elsewhere."""
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; its absence fails where everything must be there, and skips elsewhere.
+
+    Closed with its module: while Playwright is there, its event loop is the one that runs in this thread, and tests
+    that run one of their own would fail.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -59,13 +82,11 @@ def chromium(request):
     if CHROMIUM is None or sync_playwright is None:
         missing = "no Chromium (Debian: apt-get install chromium)" if CHROMIUM is None else "no playwright"
         (pytest.fail if NEEDED else pytest.skip)(missing)
-    # Test files of several folders have this fixture each, and a process can have one Playwright only.
-    if not _BROWSERS:
-        playwright = sync_playwright().start()
-        _BROWSERS.append(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]))
-        request.config.add_cleanup(playwright.stop)
-        request.config.add_cleanup(_BROWSERS[0].close)  # the last that is added is the first that is done
-    return _BROWSERS[0]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+    sweep()
 
 
 class Look:

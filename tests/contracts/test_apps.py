@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from tests.app_pages import DESK, PHONE, chromium, look, served  # noqa: F401 - fixtures
+from tests.app_pages import DESK, LEFT, PHONE, chromium, look, served  # noqa: F401 - fixtures
 from tlzoo import registry
 from tlzoo.workflows.apps import Source, check
 
+pytestmark = [pytest.mark.filterwarnings(each) for each in LEFT]
 CARDS = registry.apps()
 MODELS = {"sentiment": "talk", "inspect": "cells", "medical": "cells", "search": "cells", "compare": "cells"}
 """By app that needs a bundle: the fixture that gives one."""
