@@ -235,7 +235,10 @@ def test_a_verdict_comes_on_request(taught, look, pictures):
     page.locator("#verdict").click()
     told = page.locator("#verdict-state")
     expect(told.locator("table")).to_be_visible(timeout=LONG)
-    expect(told).to_contain_text("transfer")
-    expect(told.locator("tbody tr")).to_have_count(4)
+    expect(told.get_by_role("status").first).to_contain_text(
+        "eutral"
+    )  # both tell colours apart, or time is short
+    expect(told).to_contain_text("your model")
     expect(told).to_contain_text("the same network, nothing learned before")
+    expect(told).to_contain_text("always the commonest class")
     expect(page.locator("#verdict")).to_be_enabled()
