@@ -111,6 +111,16 @@ class Lesson:
 
         return self._begin(job), out / "log.jsonl"
 
+    def undo(self) -> None:
+        """Goes back to the model on frozen features.
+
+        Raises:
+            UsageError: There is no other.
+        """
+        if self.first is None or self.run is self.first:
+            raise UsageError("there is no model before this one.", do="Fine-tune first.")
+        self.predictor = RunPredictor(self.first)
+
     def rank(self, gathered: Callable[[Path], Any], names: list[str]) -> Work:
         """Begins to rank backbones for the data."""
 
@@ -122,11 +132,11 @@ class Lesson:
         return self._begin(job)
 
     def make(self, what: str) -> Work:
-        """Begins to make something to take away: `report`, `litert`, `savedmodel` or `keras`; its result is a file."""
-        run, folder = self.run, self.new("download")
+        """Begins to make something to take away: `report`, `litert` or `savedmodel`; its result is a file."""
+        run, folder = self.run, self.new("download") / "model"
 
         def job(tell: Tell) -> Path:
-            folder.mkdir()
+            folder.mkdir(parents=True)
             tell(0, None, "writing and checking the file")
             if what == "report":
                 if not run.report.is_file():
@@ -136,7 +146,7 @@ class Lesson:
                 run.export_litert(folder)
                 return next(folder.glob("*.tflite"))
             run.export(folder / "model")
-            return Path(shutil.make_archive(str(folder / "savedmodel"), "zip", folder, "model"))
+            return Path(shutil.make_archive(str(folder.parent / "savedmodel"), "zip", folder, "model"))
 
         return self._begin(job)
 
