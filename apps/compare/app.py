@@ -37,9 +37,7 @@ def build(runs: Runs) -> gr.Blocks:
         with gr.Row():
             metric = gr.Dropdown(_metrics(runs, task), label="Compared by", min_width=160)
             axis = gr.Radio(views.AXES, value=views.AXES[0], label="Curves over", min_width=160)
-            main = gr.Button(
-                "Read the folders again", variant="primary", elem_id="main", elem_classes=["tl-beside"]
-            )
+            main = gr.Button("Read again", variant="primary", elem_id="main", elem_classes=["tl-beside"])
         shown = _results()
         with gr.Tab("Confusion"):
             which = gr.Dropdown(names, value=names[0], label="Run")
@@ -87,11 +85,11 @@ def _results() -> list[gr.HTML]:
     spans = gr.HTML(elem_id="tl-intervals", padding=False)
     table = gr.HTML(elem_id="tl-table", padding=False)
     with gr.Row():
-        loss, watched = (
-            gr.HTML(elem_id="tl-loss", padding=False),
-            gr.HTML(elem_id="tl-watched", padding=False),
-        )
-    with gr.Tab("Verdicts and learning curves"):
+        with gr.Column(min_width=300):
+            loss = gr.HTML(elem_id="tl-loss", padding=False)
+        with gr.Column(min_width=300):
+            watched = gr.HTML(elem_id="tl-watched", padding=False)
+    with gr.Tab("Verdicts"):
         verdicts = gr.HTML(elem_id="tl-verdicts", padding=False)
     with gr.Tab("TensorBoard"):
         board = gr.HTML(elem_id="tl-board", padding=False)

@@ -131,6 +131,20 @@ class Lesson:
 
         return self._begin(job)
 
+    def verdict(self, seconds: float) -> Work:
+        """Begins to find out whether transfer helped; what is killed goes on when it is asked again.
+
+        Args:
+            seconds: That may be spent.
+        """
+        run, data = self.run, self.data
+
+        def job(tell: Tell) -> Any:
+            with _turn(tell):
+                return tlzoo.verdict(run, data=data, budget=seconds, seeds=3, sizes=(0.5,), progress=tell)
+
+        return self._begin(job)
+
     def make(self, what: str) -> Work:
         """Begins to make something to take away: `report`, `litert` or `savedmodel`; its result is a file."""
         run, folder = self.run, self.new("download") / "model"

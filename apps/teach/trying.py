@@ -13,7 +13,7 @@ from ..common import html
 from ..common.errors import sentence, spoken, unexpected
 from ..common.session import Visits
 from ..common.work import Cancelled
-from . import results
+from . import helped, results
 from .lesson import Lesson, journal
 
 EPOCHS = 12
@@ -61,7 +61,8 @@ def draw(visits: Visits[Lesson], repository: Path | None) -> Trying:
                 details = gr.HTML(elem_id="details", padding=False)
             with gr.Tab("Fine-tune"):
                 _draw_tune(visits, summary, details)
-            # A verdict (did transfer help here?) goes here, as a tab of its own.
+            with gr.Tab("Did transfer help?"):
+                helped.draw(visits)
             with gr.Tab("Take it away"):
                 _draw_take(visits, repository)
     return Trying(part, summary, details, *parts)

@@ -3,6 +3,7 @@
 import csv
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -14,8 +15,10 @@ from apps.search.results import cut
 from tests.app_pages import DESK, PHONE, served
 from tests.tiny_texts import COOKING
 from tlzoo import search_index
+from tlzoo.errors import UsageError
 from tlzoo.features.extract import Extractor
-from tlzoo.workflows.apps import Source
+from tlzoo.registry import app_card
+from tlzoo.workflows.apps import Source, check
 
 HITS = "#tl-found .tl-hit"
 
@@ -226,3 +229,19 @@ def test_a_run_s_own_data_is_looked_through(tiny, digits, tmp_path):
     assert library.ready
     assert library.small(0).startswith("data:image/jpeg")
     assert len(library.ask(library.examples()[0], 3)) == 3
+
+
+def test_what_may_be_named_together():
+    card = app_card("search")
+    check(card, Source(data="photos"))
+    check(card, Source(data="photos", bundle=Path("b")))
+    check(card, Source(data="photos", runs=(Path("r"),), backbone="tiny"))
+    for wrong in (
+        Source(url="http://x", data="photos"),
+        Source(bundle=Path("b"), runs=(Path("r"),)),
+        Source(),
+    ):
+        with pytest.raises(UsageError):
+            check(card, wrong)
+    with pytest.raises(UsageError, match="--backbone"):
+        check(app_card("zoo"), Source(backbone="tiny"))

@@ -226,3 +226,19 @@ def test_tables_are_gathered_with_named_columns(tmp_path):
         gather.texts(tmp_path / "5", ["a", "b"], ["x\ny\nz", "u"])
     with pytest.raises(DataError, match="class 2 has texts and no name"):
         gather.texts(tmp_path / "6", ["a", " "], ["x\ny\nz", "u\nv\nw"])
+
+
+@pytest.mark.slow
+def test_a_verdict_comes_on_request(taught, look, pictures):
+    page = look(taught[0]).open()
+    fill(page, pictures)
+    train(page)
+    page.get_by_role("tab", name="Did transfer help?").click()
+    page.locator("#verdict-minutes input[type=number]").fill("1")
+    page.locator("#verdict").click()
+    told = page.locator("#verdict-state")
+    expect(told.locator("table")).to_be_visible(timeout=LONG)
+    expect(told).to_contain_text("transfer")
+    expect(told.locator("tbody tr")).to_have_count(4)
+    expect(told).to_contain_text("the same network, nothing learned before")
+    expect(page.locator("#verdict")).to_be_enabled()

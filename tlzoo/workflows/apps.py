@@ -81,12 +81,14 @@ def check(card: AppCard, source: Source) -> None:
     given = source.given()
     takes = " or ".join(f"--{one}" for one in card.takes)
     takes = f"{takes}." if card.several_runs else f"{takes}, once." if takes else "the app by itself."
+    if card.beside:
+        takes = f"{takes.rstrip('.')}; --{' or --'.join(card.beside)} beside another."
     described = set(given) == {"bundle", "url"} or (len(given) == 2 and bool({*given} & {*card.beside}))
     wrong = [one for one in given if one not in card.takes]
     wrong += [one for one in source.options() if one not in card.options]
     if wrong or (len(given) > 1 and not described) or (len(source.runs) > 1 and not card.several_runs):
         raise UsageError(
-            f"app '{card.name}' on {', '.join(f'--{one}' for one in given)}.",
+            f"app '{card.name}' on {', '.join(f'--{one}' for one in [*given, *source.options()])}.",
             allowed=takes,
             do=f"Leave out what it does not take: tlzoo app {card.name} --help",
         )

@@ -23,17 +23,16 @@ from tlzoo.errors import RunError
 from tlzoo.metrics.bootstrap import Statistic
 from tlzoo.metrics.resampled import statistic
 from tlzoo.progress import Progress
-from tlzoo.workflows.attempts import judged, log_of
+from tlzoo.workflows.attempts import judged
 from tlzoo.workflows.carry import Prepared, begin, carry_out
 from tlzoo.workflows.prepare import Settled, facts_of, plan_of
 from tlzoo.workflows.request import Request
 from tlzoo.workflows.verdict_parts import answers_of, metric_of, part_of
+from tlzoo.workflows.verdict_training import last_phase, log_seconds, settle_statistics, short
 
 if TYPE_CHECKING:
     from tlzoo.data.dataset import Dataset
     from tlzoo.data.splits import Splits
-    from tlzoo.training.context import Context
-    from tlzoo.training.rundir import RunDir
     from tlzoo.workflows.run import Run
 
 
@@ -195,7 +194,7 @@ class Cells:
             work.mkdir(parents=True, exist_ok=True)
             made, request = self._made(learner, *which)
             begin(folder, made, request, self.run.folder.config["command"])
-        before = sum(_log_seconds(folder).values())
+        before = sum(log_seconds(folder).values())
         ready = None if folder.plan.pretrained else settle_statistics
         context, outcome = carry_out(folder, self.dataset, tell, deadline=deadline, ready=ready)
         splits, labels = outcome.splits, context.labels
@@ -209,8 +208,8 @@ class Cells:
             self._value(held, validation),
             round(training, 2),
             round(before + time.perf_counter() - started, 2),
-            **_last_phase(folder, context.task.shown, self.unit * (-1 if self.task == "regression" else 1)),
-            cut=deadline is not None and time.monotonic() >= deadline and _short(folder),
+            **last_phase(folder, context.task.shown, self.unit * (-1 if self.task == "regression" else 1)),
+            cut=deadline is not None and time.monotonic() >= deadline and short(folder),
         )
         return Cell(test, splits.test, losses, told)
 
@@ -250,27 +249,6 @@ class Cells:
         return self.folder / f"{learner.key}-{100 * share:g}-{seed}.npz"
 
 
-def settle_statistics(context: Context) -> None:
-    """Has moving statistics of BatchNorm arrive within the steps there are.
-
-    Keras moves them by a hundredth a step. After 100 steps of a learner from scratch a third of them is still what they
-    began with, and it would answer by chance what it has long learned.
-
-    Args:
-        context: Of a plan that begins with random weights.
-    """
-    import keras
-
-    from tlzoo.training.feed import steps_per_epoch
-
-    examples = len(context.splits.train)
-    steps = sum(phase.epochs * steps_per_epoch(examples, phase.batch_size) for phase in context.plan.phases)
-    for layer in context.backbone.batchnorms():
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            continue  # modules of TF Hub move theirs by their own program
-        layer.momentum = min(layer.momentum, max(0.5, 1 - 10 / steps))
-
-
 def aligned(cells: list[Cell]) -> None:
     """Raises `RunError` unless all cells were tested on the same examples in the same order."""
     if any(not np.array_equal(cell.index, cells[0].index) for cell in cells[1:]):
@@ -284,33 +262,6 @@ def aligned(cells: list[Cell]) -> None:
 def _finite(logits: np.ndarray) -> np.ndarray:
     """Returns logits of a training that may have diverged: it then knows nothing."""
     return logits if np.isfinite(logits).all() else np.zeros_like(logits)
-
-
-def _last_phase(folder: RunDir, shown: str, unit: float) -> dict[str, Any]:
-    """Returns how the last phase went, from its log; see `Told`."""
-    name = folder.plan.phases[-1].name
-    lines = [entry for entry in log_of(folder) if entry["phase"] == name]
-    if len(lines) < 2:
-        return {"epochs": len(lines)}
-    halves = [lines[: len(lines) // 2], lines[len(lines) // 2 :]]
-    one, two = (min(half, key=lambda entry: _number(entry["val_loss"])) for half in halves)
-    rise = (_number(two.get(f"val_{shown}")) - _number(one.get(f"val_{shown}"))) / unit
-    epoch = (float(lines[-1]["seconds"]) - float(lines[0]["seconds"])) / (len(lines) - 1)
-    return {"epochs": len(lines), "epoch": epoch, "rise": rise if np.isfinite(rise) else 0.0}
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else np.inf
-
-
-def _short(folder: RunDir) -> bool:
-    last = folder.plan.phases[-1]
-    return bool(sum(entry["phase"] == last.name for entry in log_of(folder)) < last.epochs)
-
-
-def _log_seconds(folder: RunDir) -> dict[str, float]:
-    """Returns the seconds of each phase that a killed sitting had written down."""
-    return {entry["phase"]: float(entry["seconds"]) for entry in log_of(folder)}
 
 
 def _named(tell: Progress, name: str) -> Progress:
