@@ -75,7 +75,11 @@ def test_from_pictures_to_a_model_that_is_tried_and_taken_away(taught, look, pic
         assert file.stat().st_size > 1000
     names = zipfile.ZipFile(tmp_path / "taken.zip").namelist()
     assert "model/1/saved_model.pb" in names
-    page.locator("#deploy-name input, #deploy-name textarea").first.fill("colours")
+    name = page.locator("#deploy-name input, #deploy-name textarea").first
+    name.fill("../colours")
+    page.locator("#deploy").click()
+    expect(page.locator("#take-state")).to_contain_text("is no name for a model", timeout=LONG)
+    name.fill("colours")
     page.locator("#deploy").click()
     expect(page.locator("#take-state")).to_contain_text("Version 1 of 'colours'", timeout=LONG)
     assert (repository / "colours" / "1" / "saved_model.pb").is_file()
