@@ -47,7 +47,7 @@ def served(name, **source):
 
     module = importlib.import_module(f"apps.{name}.app")
     opened = getattr(module, "open_source", open_predictor)(Source(**source))
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, loops_closed():
         blocks = module.build(opened)
         try:
             yield serve(blocks, Launch(port=free_port())), folder
@@ -58,6 +58,27 @@ def served(name, **source):
                 end()
             del blocks, opened
             sweep()
+
+
+@contextlib.contextmanager
+def loops_closed():
+    """Closes the event loops that Gradio makes for its locks, and forgets, where no browser's loop runs yet."""
+    import asyncio
+
+    made, make = [], asyncio.new_event_loop
+
+    def noted():
+        made.append(make())
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "new_event_loop", noted)
+        yield
+    for loop in made:
+        if not loop.is_running():
+            loop.close()
+    if made:
+        asyncio.set_event_loop(None)
 
 
 def free_port():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from ..common.work import Work
 from .warm import Shelf
 
 Tell = Callable[..., None]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+"""What a visitor may call a model on a server."""
 
 _TURN = threading.Lock()
 """One training at a time: two would take twice as long each, and memory for both."""
@@ -111,6 +115,16 @@ class Lesson:
 
         return self._begin(job), out / "log.jsonl"
 
+    def undo(self) -> None:
+        """Goes back to the model on frozen features.
+
+        Raises:
+            UsageError: There is no other.
+        """
+        if self.first is None or self.run is self.first:
+            raise UsageError("there is no model before this one.", do="Fine-tune first.")
+        self.predictor = RunPredictor(self.first)
+
     def rank(self, gathered: Callable[[Path], Any], names: list[str]) -> Work:
         """Begins to rank backbones for the data."""
 
@@ -136,11 +150,11 @@ class Lesson:
         return self._begin(job)
 
     def make(self, what: str) -> Work:
-        """Begins to make something to take away: `report`, `litert`, `savedmodel` or `keras`; its result is a file."""
-        run, folder = self.run, self.new("download")
+        """Begins to make something to take away: `report`, `litert` or `savedmodel`; its result is a file."""
+        run, folder = self.run, self.new("download") / "model"
 
         def job(tell: Tell) -> Path:
-            folder.mkdir()
+            folder.mkdir(parents=True)
             tell(0, None, "writing and checking the file")
             if what == "report":
                 if not run.report.is_file():
@@ -150,19 +164,29 @@ class Lesson:
                 run.export_litert(folder)
                 return next(folder.glob("*.tflite"))
             run.export(folder / "model")
-            return Path(shutil.make_archive(str(folder / "savedmodel"), "zip", folder, "model"))
+            return Path(shutil.make_archive(str(folder.parent / "savedmodel"), "zip", folder, "model"))
 
         return self._begin(job)
 
     def deploy(self, repository: Path, name: str) -> Work:
-        """Begins to export the model and to put it into a repository that a server looks at."""
+        """Begins to export the model and to put it into a repository that a server looks at.
+
+        Raises:
+            UsageError: The name would not do as that of a folder and in addresses.
+        """
+        if not NAME.fullmatch(name):
+            raise UsageError(
+                f"'{name}' is no name for a model.",
+                allowed="letters, digits, - and _, up to 60 of them.",
+                do="Choose another.",
+            )
         run, folder = self.run, self.new("deploy")
 
         def job(tell: Tell) -> Any:
             tell(0, None, "exporting the model")
-            run.export(folder / name)
+            run.export(folder / "model")
             tell(0, None, "copying it to the server's folder")
-            return tlzoo.deploy(folder / name, repository, name=name)
+            return tlzoo.deploy(folder / "model", repository, name=name)
 
         return self._begin(job)
 

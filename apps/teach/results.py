@@ -51,16 +51,21 @@ def details(run: Any) -> str:
 
 
 def curves(entries: Sequence[dict[str, Any]]) -> str:
-    """Returns the curves of loss and accuracy over epochs, as far as a run has come."""
+    """Returns the curves of loss and accuracy over epochs, as far as a run has come.
+
+    The head, which learns first and in a moment, is left out once the network itself learns.
+    """
+    phases = list(dict.fromkeys(entry["phase"] for entry in entries))
+    entries = [entry for entry in entries if len(phases) < 2 or entry["phase"] != phases[0]]
     told = [("loss", "val_loss", "Loss"), ("accuracy", "val_accuracy", "Accuracy")]
     drawn = []
     for train, validation, title in told:
         series = {
-            name: [(float(entry["global_epoch"] + 1), float(entry[key])) for entry in entries if key in entry]
+            name: [(float(at), float(entry[key])) for at, entry in enumerate(entries, 1) if key in entry]
             for name, key in (("examples it learns from", train), ("examples it is checked with", validation))
         }
         drawn.append(charts.lines(series, title, "epoch"))
-    return "".join(drawn)
+    return f'<div class="tl-charts">{"".join(drawn)}</div>' if any(drawn) else ""
 
 
 def ranking(found: Any, titles: dict[str, str]) -> str:

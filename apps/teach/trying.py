@@ -151,11 +151,25 @@ def _draw_tune(visits: Visits[Lesson], summary: Any, details: Any) -> None:
     with gr.Row():
         begin = gr.Button("Fine-tune", elem_id="tune", min_width=120)
         stop = gr.Button("Stop", elem_id="stop-tune", interactive=False, min_width=120)
+        back = gr.Button("Back to the model before", elem_id="undo", min_width=160)
     state = gr.HTML(elem_id="tune-state", padding=False)
     curves = gr.HTML(elem_id="curves", padding=False)
     outputs = [begin, stop, state, curves, summary, details]
     begin.click(visits.bound(_tuned), [epochs], outputs, show_progress="hidden", api_visibility="private")
+    back.click(
+        visits.bound(spoken(_undone)),
+        None,
+        [state, summary, details],
+        show_progress="hidden",
+        api_visibility="private",
+    )
     stop.click(visits.bound(halt), None, None, show_progress="hidden", api_visibility="private")
+
+
+def _undone(lesson: Lesson) -> tuple[str, str, str]:
+    lesson.undo()
+    told = html.note("You try the model before fine-tuning again.")
+    return told, results.summary(lesson.run), results.details(lesson.run)
 
 
 def halt(lesson: Lesson) -> None:
@@ -200,7 +214,7 @@ def _draw_take(visits: Visits[Lesson], repository: Path | None) -> None:
         )
     if repository is None:
         return
-    with gr.Row():
+    with gr.Row(elem_classes=["tl-controls"]):
         name = gr.Textbox(
             label="Name of the model on the server", value="taught", max_lines=1, elem_id="deploy-name"
         )

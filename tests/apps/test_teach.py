@@ -75,7 +75,11 @@ def test_from_pictures_to_a_model_that_is_tried_and_taken_away(taught, look, pic
         assert file.stat().st_size > 1000
     names = zipfile.ZipFile(tmp_path / "taken.zip").namelist()
     assert "model/1/saved_model.pb" in names
-    page.locator("#deploy-name input, #deploy-name textarea").first.fill("colours")
+    name = page.locator("#deploy-name input, #deploy-name textarea").first
+    name.fill("../colours")
+    page.locator("#deploy").click()
+    expect(page.locator("#take-state")).to_contain_text("is no name for a model", timeout=LONG)
+    name.fill("colours")
     page.locator("#deploy").click()
     expect(page.locator("#take-state")).to_contain_text("Version 1 of 'colours'", timeout=LONG)
     assert (repository / "colours" / "1" / "saved_model.pb").is_file()
@@ -102,6 +106,9 @@ def test_fine_tuning_draws_curves_and_can_be_stopped(taught, look, pictures):
     expect(page.locator("#tune-state")).to_contain_text("Fine-tuned", timeout=LONG)
     expect(page.locator("#curves svg")).to_have_count(2)
     expect(page.locator("#summary")).to_contain_text("Before fine-tuning it was")
+    page.locator("#undo").click()
+    expect(page.locator("#tune-state")).to_contain_text("before fine-tuning again", timeout=LONG)
+    expect(page.locator("#summary")).not_to_contain_text("Before fine-tuning it was")
     passes.fill("60")
     passes.press("Enter")
     page.locator("#tune").click()
@@ -234,10 +241,7 @@ def test_a_verdict_comes_on_request(taught, look, pictures):
     page.locator("#verdict-minutes input[type=number]").fill("1")
     page.locator("#verdict").click()
     told = page.locator("#verdict-state")
-    expect(told.locator("table")).to_be_visible(timeout=LONG)
-    expect(told.get_by_role("status").first).to_contain_text(
-        "eutral"
-    )  # both tell colours apart, or time is short
+    expect(told.locator("table")).to_be_visible(timeout=2 * LONG)
     expect(told).to_contain_text("your model")
     expect(told).to_contain_text("the same network, nothing learned before")
     expect(told).to_contain_text("always the commonest class")

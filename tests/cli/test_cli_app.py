@@ -1,0 +1,42 @@
+"""`tlzoo app`: what there is, what each takes, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tlzoo.cli.main import main
+
+
+def test_apps_are_listed_without_gradio(capsys):
+    before = "gradio" in sys.modules
+    assert main(["app"]) == 0
+    assert "teach" in capsys.readouterr().out
+    assert main(["app", "--json"]) == 0
+    cards = {card["name"]: card for card in json.loads(capsys.readouterr().out)["apps"]}
+    assert cards["teach"]["limits"]
+    assert ("gradio" in sys.modules) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["tech"], "Did you mean 'teach'"),
+        (["teach", "--bundle", "x"], "app 'teach' on --bundle"),
+        (["inspect"], "app 'inspect' on nothing"),
+        (["inspect", "--bundle", "nowhere"], "'nowhere' does not exist"),
+    ],
+)
+def test_what_an_app_does_not_take_is_refused(capsys, words, what):
+    assert main(["app", *words]) in (2, 7)
+    assert what in capsys.readouterr().err
+
+
+def test_a_missing_gradio_is_named(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert main(["app", "teach"]) == 2
+    said = capsys.readouterr().err
+    assert "apps need Gradio" in said
+    assert "pip install 'tlzoo[apps]'" in said
