@@ -8,6 +8,7 @@ import csv
 import gc
 import os
 import shutil
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -19,6 +20,7 @@ quiet_gradio()
 
 NEEDED = bool(os.environ.get("TLZOO_TESTS_NEED_INDEX"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+TEMPORARY = tempfile.gettempdir()
 PHONE, DESK = (390, 844), (1280, 900)
 LEFT = (
     "ignore:unclosed event loop <_UnixSelectorEventLoop:ResourceWarning",
@@ -103,8 +105,12 @@ def chromium():
     if CHROMIUM is None or sync_playwright is None:
         missing = "no Chromium (Debian: apt-get install chromium)" if CHROMIUM is None else "no playwright"
         (pytest.fail if NEEDED else pytest.skip)(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            # Its profile must not be made where an app that is served already keeps what visitors sent.
+            patch.setenv("TMPDIR", TEMPORARY)
+            playwright = stack.enter_context(sync_playwright())
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
     sweep()
