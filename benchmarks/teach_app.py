@@ -31,7 +31,7 @@ WATCH = """() => {
   const box = document.querySelector('#answer');
   new MutationObserver((changes, observer) => {
     if (!box.querySelector('.tl-said')) return;
-    const joins = performance.getEntriesByType('resource').filter(one => one.name.includes('/queue/join'));
+    const joins = performance.getEntriesByType('resource').filter(one => one.name.includes('/queue/join') || one.name.includes('/run/'));
     window.asked = joins[joins.length - 1].startTime; window.answered = performance.now(); observer.disconnect();
   }).observe(box, {childList: true, subtree: true, characterData: true});
 }"""

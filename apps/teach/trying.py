@@ -75,6 +75,7 @@ def _draw_try(visits: Visits[Lesson]) -> tuple[Any, ...]:
                 picture = gr.Image(
                     label="A new picture",
                     type="filepath",
+                    image_mode=None,  # the file as it is: in another mode it would be written anew, with losses
                     sources=["upload", "webcam", "clipboard"],
                     height=300,
                     buttons=[],
@@ -108,8 +109,9 @@ def _draw_try(visits: Visits[Lesson]) -> tuple[Any, ...]:
             words = gr.HTML(visible=False, elem_id="words")
     hide = {"show_progress": "hidden", "api_visibility": "private"}
     told = [answer, why, heat, words]
-    picture.change(visits.bound(spoken(_answered)), [picture], told, **hide)
-    gr.on([ask.click, text.submit], visits.bound(spoken(_answered)), [text], told, **hide)
+    direct = {**hide, "queue": False}
+    picture.change(visits.bound(spoken(_answered)), [picture], told, **direct)
+    gr.on([ask.click, text.submit], visits.bound(spoken(_answered)), [text], told, **direct)
     tries.select(_chosen, None, picture, **hide)
     why.click(visits.bound(spoken(_explained)), [picture, text], [heat, words], api_visibility="private")
     return picture, text, tries, pictures, texts
