@@ -15,6 +15,7 @@ import argparse
 import os
 import random
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -31,8 +32,8 @@ WATCH = """() => {
   const box = document.querySelector('#answer');
   new MutationObserver((changes, observer) => {
     if (!box.querySelector('.tl-said')) return;
-    const joins = performance.getEntriesByType('resource').filter(one => one.name.includes('/queue/join') || one.name.includes('/run/'));
-    window.asked = joins[joins.length - 1].startTime; window.answered = performance.now(); observer.disconnect();
+    const asked = performance.getEntriesByType('resource').filter(one => /queue.join|run.predict/.test(one.name));
+    window.asked = asked[asked.length - 1].startTime; window.answered = performance.now(); observer.disconnect();
   }).observe(box, {childList: true, subtree: true, characterData: true});
 }"""
 """Notes when the page asked last, and when the answer stood in it."""
@@ -138,6 +139,13 @@ class App:
         self.process.wait(30)
 
 
+def free_port() -> int:
+    """Returns a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 def bare(files: list[Path], bundle: Path) -> float:
     """Median seconds of a prediction by the bundle alone."""
     import tlzoo
@@ -192,7 +200,7 @@ def main() -> None:
         folder = Path(scratch)
         cache(folder / "cache")
         learn, judge = cells(folder)
-        app = App(playwright, 7911)
+        app = App(playwright, free_port())
         paint = app.first_paint()
         app.show(learn)
         time.sleep(WARM)

@@ -27,9 +27,6 @@ SHELF = Shelf()
 VISITS = Visits(partial(Lesson, SHELF))
 """Lessons of the pages that are open."""
 
-SHOW = 9
-"""Networks that are ranked at most: the smallest at hand."""
-
 
 def open_source(source: Any) -> Path | None:
     """Returns the folder of models that a server looks at, if one was named."""
@@ -56,6 +53,9 @@ def build(predictor: Any = None) -> gr.Blocks:
                 elem_id="backbone",
                 scale=2,
                 min_width=240,
+                # Whoever is quicker than the list that follows the open tab must not be refused: see `fitting`.
+                allow_custom_value=True,
+                filterable=False,
             )
             rank = gr.Button("Rank networks", elem_id="rank", min_width=160)
             train = gr.Button("Train", variant="primary", elem_id="main", min_width=160)
@@ -80,7 +80,7 @@ def _connect(given: first_step.Inputs, controls: tuple[Any, ...], tried: trying.
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [tried.part, tried.pictures, tried.texts, tried.summary, tried.details, tried.picture]
     train.click(VISITS.bound(_trained), [backbone, *given.all], [train, rank, stop, state, *shown], **quiet)
-    rank.click(VISITS.bound(_ranked), [backbone, *given.all], [train, rank, stop, state, backbone], **quiet)
+    rank.click(VISITS.bound(_ranked), given.all, [train, rank, stop, state, backbone], **quiet)
     stop.click(VISITS.bound(trying.halt), None, None, **quiet)
     given.kind.change(_networks, [given.kind, backbone], backbone, **quiet)
 
@@ -133,15 +133,13 @@ def _result(lesson: Lesson) -> tuple[Any, ...]:
     return *seen, results.summary(run), results.details(run), None
 
 
-def _ranked(lesson: Lesson, backbone: str, *given: Any) -> Iterator[tuple[Any, ...]]:
+def _ranked(lesson: Lesson, *given: Any) -> Iterator[tuple[Any, ...]]:
     try:
-        modality = "text" if backbone in choices("text") else "image"
-        names = choices(modality)[:SHOW]
-        work = lesson.rank(first_step.gatherer(given), names)
+        work = lesson.rank(first_step.gatherer(given))
         for share, what in work.follow():
             yield *_busy(True), html.work(share, what), gr.skip()
         found = work.result
-        told = results.ranking(found, {name: title(name) for name in names})
+        told = results.ranking(found, {name: title(name) for name in [*choices("image"), *choices("text")]})
         yield *_busy(False), told, gr.update(value=found.best)
     except Cancelled:
         yield *_busy(False), html.note("Stopped."), gr.skip()

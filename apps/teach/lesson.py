@@ -17,12 +17,15 @@ from tlzoo.errors import UsageError
 from ..common.run_predictor import RunPredictor
 from ..common.session import new_folder
 from ..common.work import Work
-from .warm import Shelf
+from .warm import Shelf, choices, fitting
 
 Tell = Callable[..., None]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 """What a visitor may call a model on a server."""
+
+RANKED = 9
+"""Networks that are ranked at most."""
 
 _TURN = threading.Lock()
 """One training at a time: two would take twice as long each, and memory for both."""
@@ -78,7 +81,7 @@ class Lesson:
 
         Args:
             gathered: Makes the data set in a new folder.
-            backbone: Name of the card.
+            backbone: Name of the card; where it does not take such data, the usual one is taken.
         """
         out = self.new("run")
 
@@ -87,7 +90,7 @@ class Lesson:
             data = gathered(self.new("data"))
             with _turn(tell):
                 tell(0, None, "getting the network ready")
-                loaded = self._shelf.get(backbone)
+                loaded = self._shelf.get(fitting(backbone, data.modality))
 
                 def ready(run: Any) -> None:
                     tell(1, 1, "ready")
@@ -125,13 +128,13 @@ class Lesson:
             raise UsageError("there is no model before this one.", do="Fine-tune first.")
         self.predictor = RunPredictor(self.first)
 
-    def rank(self, gathered: Callable[[Path], Any], names: list[str]) -> Work:
-        """Begins to rank backbones for the data."""
+    def rank(self, gathered: Callable[[Path], Any]) -> Work:
+        """Begins to rank the networks at hand for the data, the smallest ones if there are many."""
 
         def job(tell: Tell) -> Any:
             data = gathered(self.new("data"))
             with _turn(tell):
-                return tlzoo.rank(data, backbones=names, progress=tell)
+                return tlzoo.rank(data, backbones=choices(data.modality)[:RANKED], progress=tell)
 
         return self._begin(job)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import tlzoo
 from tlzoo import registry
-from tlzoo.errors import TlzooError
+from tlzoo.errors import TlzooError, UsageError
 
 log = logging.getLogger("tlzoo.apps")
 
@@ -86,6 +86,24 @@ def usual(modality: str) -> str | None:
     """Returns the backbone that is taken by default: the usual one, else the smallest at hand, else none."""
     there = choices(modality)
     return USUAL[modality] if USUAL[modality] in there else next(iter(there), None)
+
+
+def fitting(name: str, modality: str) -> str:
+    """Returns a backbone if it takes a modality, else the one that is usual for it.
+
+    Raises:
+        UsageError: No network for it is at hand.
+    """
+    if name in choices(modality):
+        return name
+    other = usual(modality)
+    if other is None:
+        raise UsageError(
+            f"no network for {modality}s is on this machine.",
+            allowed="one whose weights are here.",
+            do=f"Whoever runs this app can fetch one: tlzoo fetch {USUAL[modality]}",
+        )
+    return other
 
 
 def choices(modality: str) -> list[str]:

@@ -199,6 +199,23 @@ def test_a_zip_file_and_a_table_are_read(taught, look, pictures, tmp_path):
     expect(page.locator("#state")).to_contain_text("would land outside its folder", timeout=LONG)
 
 
+def test_whoever_is_quicker_than_the_list_of_networks_is_served(taught, look):
+    """A file of texts while a network for pictures is still chosen: the usual one for texts is taken."""
+    page = look(taught[0]).open()
+    page.get_by_role("button", name="Letters to a shop").click()
+    expect(page.locator("#texts-2 textarea")).not_to_have_value("", timeout=LONG)
+    page.evaluate("document.querySelector('#main').click()")
+    expect(page.locator("#state")).to_contain_text("report and all", timeout=LONG)
+
+
+def test_a_network_that_does_not_take_the_data_gives_way(tiny_text):
+    from apps.teach.warm import choices, fitting
+
+    assert fitting("tiny", "image") == "tiny"
+    assert fitting("tiny", "text") in choices("text")
+    assert fitting("tiny_text", "image") == "tiny"
+
+
 def test_networks_are_ranked(taught, look, pictures):
     page = look(taught[0]).open()
     fill(page, pictures)
