@@ -55,7 +55,6 @@ def build(predictor: Any = None) -> gr.Blocks:
                 min_width=240,
                 # Whoever is quicker than the list that follows the open tab must not be refused: see `fitting`.
                 allow_custom_value=True,
-                filterable=False,
             )
             rank = gr.Button("Rank networks", elem_id="rank", min_width=160)
             train = gr.Button("Train", variant="primary", elem_id="main", min_width=160)

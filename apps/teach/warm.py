@@ -15,7 +15,7 @@ import numpy as np
 
 import tlzoo
 from tlzoo import registry
-from tlzoo.errors import TlzooError, UsageError
+from tlzoo.errors import TlzooError, UsageError, unknown_name
 
 log = logging.getLogger("tlzoo.apps")
 
@@ -92,10 +92,14 @@ def fitting(name: str, modality: str) -> str:
     """Returns a backbone if it takes a modality, else the one that is usual for it.
 
     Raises:
-        UsageError: No network for it is at hand.
+        UnknownNameError: No network of that name is at hand.
+        UsageError: None for that modality is.
     """
-    if name in choices(modality):
+    there = choices(modality)
+    if name in there:
         return name
+    if name and name not in tlzoo.at_hand():
+        raise unknown_name("network", name, there)
     other = usual(modality)
     if other is None:
         raise UsageError(

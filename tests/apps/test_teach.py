@@ -210,10 +210,13 @@ def test_whoever_is_quicker_than_the_list_of_networks_is_served(taught, look):
 
 def test_a_network_that_does_not_take_the_data_gives_way(tiny_text):
     from apps.teach.warm import choices, fitting
+    from tlzoo.errors import UnknownNameError
 
     assert fitting("tiny", "image") == "tiny"
     assert fitting("tiny", "text") in choices("text")
     assert fitting("tiny_text", "image") == "tiny"
+    with pytest.raises(UnknownNameError, match="no network 'tinny'"):
+        fitting("tinny", "image")
 
 
 def test_networks_are_ranked(taught, look, pictures):
