@@ -116,11 +116,11 @@ def _slots(box: Callable[[int], Any]) -> Slots:
     with gr.Row():
         more = gr.Button("Add a class", size="sm", min_width=120)
         fewer = gr.Button("Remove the last class", size="sm", min_width=120)
+    # Every click counts, also quick ones: one after another, none dropped.
+    quick: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1, "show_progress": "hidden"}
     outputs = [slots.count, *slots.columns]
     for button, step in ((more, 1), (fewer, -1)):
-        button.click(
-            partial(_resized, step), slots.count, outputs, show_progress="hidden", api_visibility="private"
-        )
+        button.click(partial(_resized, step), slots.count, outputs, api_visibility="private", **quick)
     return slots
 
 

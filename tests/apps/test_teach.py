@@ -199,6 +199,16 @@ def test_a_zip_file_and_a_table_are_read(taught, look, pictures, tmp_path):
     expect(page.locator("#state")).to_contain_text("would land outside its folder", timeout=LONG)
 
 
+def test_every_click_adds_a_class(taught, look):
+    page = look(taught[0]).open()
+    more = page.get_by_role("button", name="Add a class").first
+    for _ in range(3):
+        more.click()
+    expect(page.get_by_label("Name of class 5").first).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Remove the last class").first.click()
+    expect(page.get_by_label("Name of class 5").first).to_be_hidden(timeout=LONG)
+
+
 def test_whoever_is_quicker_than_the_list_of_networks_is_served(taught, look):
     """A file of texts while a network for pictures is still chosen: the usual one for texts is taken."""
     page = look(taught[0]).open()
