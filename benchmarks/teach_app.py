@@ -201,17 +201,19 @@ def main() -> None:
         cache(folder / "cache")
         learn, judge = cells(folder)
         app = App(playwright, free_port())
-        paint = app.first_paint()
-        app.show(learn)
-        time.sleep(WARM)
-        seconds = []
-        for _ in range(times):
-            forget_features()
-            seconds.append(app.train())
-        bundle = app.bundle(folder)
-        files = sorted(path for name in NAMES for path in (judge / name).iterdir())[:40:2]
-        answers = statistics.median(app.answers(files))
-        app.end()
+        try:
+            paint = app.first_paint()
+            app.show(learn)
+            time.sleep(WARM)
+            seconds = []
+            for _ in range(times):
+                forget_features()
+                seconds.append(app.train())
+            bundle = app.bundle(folder)
+            files = sorted(path for name in NAMES for path in (judge / name).iterdir())[:40:2]
+            answers = statistics.median(app.answers(files))
+        finally:
+            app.end()
         alone = bare(files, bundle)
         ours, theirs = judged(bundle, judge), judged(by_command(learn, folder), judge)
     shown = ", ".join(f"{each:.1f}" for each in seconds)
