@@ -120,8 +120,9 @@ class Phase(_Frozen):
         clip_norm: Largest global norm of the gradient; 0 leaves it alone.
         augment: Random changes to images; for `features` phases they apply to the cached views.
         views: Augmented copies of each training image that are cached beside the plain one.
-        batchnorm: `frozen` keeps every moving statistic; `train` lets trained stages update theirs; `stochastic` too,
-            and each channel is normalised by the batch's statistics or by the moving ones, by chance.
+        batchnorm: `frozen` keeps every moving statistic; `train` lets trained stages update theirs, so fast from random
+            weights that they arrive within the phase; `stochastic` too, and each channel is normalised by the batch's
+            statistics or by the moving ones, by chance.
         patience: Epochs without a better validation loss before the phase stops; 0 never stops early.
         keep: Whose weights are kept: of the epoch with the `best` validation loss, or of the `last` one.
         penalty: What the loss pays for leaving the pretrained network.

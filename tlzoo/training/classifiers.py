@@ -11,6 +11,7 @@ import numpy as np
 
 from tlzoo.backbones.taps import stage_taps
 from tlzoo.errors import UsageError
+from tlzoo.features.statistics import normalisations
 from tlzoo.models.assemble import assemble
 from tlzoo.models.co_tuning import CoTuningLoss, TargetAccuracy, relationship, with_source_head
 from tlzoo.models.lora import lora_targets, low_rank
@@ -22,6 +23,7 @@ from tlzoo.sources.heads import source_head
 from tlzoo.training.context import Context
 from tlzoo.training.feed import Examples
 from tlzoo.training.head_path import Head
+from tlzoo.training.settling import settling
 
 
 def trained_stages(phase: Phase) -> list[str]:
@@ -31,7 +33,7 @@ def trained_stages(phase: Phase) -> list[str]:
 
 @contextlib.contextmanager
 def trainable_parts(context: Context, phase: Phase) -> Iterator[None]:
-    """Lets train what a phase trains; low-rank changes, where it has some, are merged at the end.
+    """Lets train what a phase trains, and BatchNorm settle; low-rank changes, where it has some, are merged at the end.
 
     Args:
         context: What the phase may use.
@@ -39,7 +41,8 @@ def trainable_parts(context: Context, phase: Phase) -> Iterator[None]:
     """
     stages = trained_stages(phase)
     context.backbone.train(stages, batchnorm="frozen" if phase.batchnorm == "frozen" else "train")
-    with low_rank(context.backbone, stages, phase.lora) if phase.lora else contextlib.nullcontext():
+    lora = low_rank(context.backbone, stages, phase.lora) if phase.lora else contextlib.nullcontext()
+    with settling(context, phase), lora:
         yield
 
 
@@ -105,7 +108,7 @@ def refuse_impossible(context: Context) -> None:
             lora_targets(backbone, trained_stages(phase), phase.lora)
         if phase.penalty and phase.penalty.kind == "delta":
             stage_taps(backbone, trained_stages(phase))
-        if phase.batchnorm == "stochastic" and not _batchnorms(context):
+        if phase.batchnorm == "stochastic" and not normalisations(backbone):
             raise UsageError(
                 f"{backbone.card.name} has no BatchNormalization, and batchnorm=stochastic.",
                 allowed="networks that have (EfficientNet, ResNet, MobileNet …).",
@@ -116,17 +119,12 @@ def refuse_impossible(context: Context) -> None:
 def _body(context: Context, phase: Phase, head: keras.layers.Layer) -> keras.layers.Layer:
     backbone, body = context.backbone, context.backbone.model
     if phase.batchnorm == "stochastic":
-        body = Stochastic(body, _batchnorms(context), phase.batch_share, context.plan.seed)
+        body = Stochastic(body, normalisations(backbone), phase.batch_share, context.plan.seed)
     if penalty := phase.penalty:
         source = context.pretrained if penalty.kind != "bss" else None
         term = make_penalty(penalty, backbone, source, trained_stages(phase), head)
         body = Penalised(body, term)
     return body
-
-
-def _batchnorms(context: Context) -> list[Any]:
-    found = context.backbone.batchnorms()
-    return [layer for layer in found if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def _source_head(context: Context) -> SourceHead:

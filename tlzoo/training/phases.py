@@ -37,6 +37,7 @@ from tlzoo.training.head_path import (
 from tlzoo.training.optimizers import current_rates, make_optimizer, variable_key
 from tlzoo.training.pairs import VALIDATION_PAIRS, VALIDATION_SEED, Pairs, pair_batches, pair_model
 from tlzoo.training.pseudo import with_pseudo_labels
+from tlzoo.training.settling import settling
 from tlzoo.training.soup import greedy_soup
 
 log = logging.getLogger("tlzoo")
@@ -189,7 +190,8 @@ def train_pairs(context: Context, phase: Phase, first_epoch: int) -> None:
     judged = [(VALIDATION_SEED, step) for step in range(max(1, VALIDATION_PAIRS // phase.batch_size))]
     validation = pair_batches(lambda at: inputs.read(judging[at]), known, phase.batch_size, spec, judged)
     feed = _Feed(phase.steps, batches, validation)
-    _fit(context, phase, first_epoch, pair_model(context.backbone), feed, "mse", [])
+    with settling(context, phase):
+        _fit(context, phase, first_epoch, pair_model(context.backbone), feed, "mse", [])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -64,7 +63,6 @@ def carry_out(
     deadline: float | None = None,
     asked: tuple[str, ...] = ("validation", "test"),
     loaded: Backbone | None = None,
-    ready: Callable[[Context], None] | None = None,
 ) -> tuple[Context, Outcome]:
     """Carries out the plan of a run folder, from the last checkpoint if there is one; the caller holds its lock.
 
@@ -75,7 +73,6 @@ def carry_out(
         deadline: Value of `time.monotonic()` at which training stops, wherever it is.
         asked: Splits that the model is asked about in the end.
         loaded: A backbone that is at hand; taken where the plan leaves it as it is.
-        ready: Called before anything is trained.
 
     Returns:
         What was trained on what, and what came of it.
@@ -94,8 +91,6 @@ def carry_out(
         config = folder.config
         config["weights_hash"] = context.backbone.weights_hash
         folder.write_json("config.json", config)
-        if ready:
-            ready(context)
         return context, run_plan(context, asked)
     finally:
         keras.config.set_dtype_policy("float32")

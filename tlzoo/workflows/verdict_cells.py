@@ -28,7 +28,7 @@ from tlzoo.workflows.carry import Prepared, begin, carry_out
 from tlzoo.workflows.prepare import Settled, facts_of, plan_of
 from tlzoo.workflows.request import Request
 from tlzoo.workflows.verdict_parts import answers_of, metric_of, part_of
-from tlzoo.workflows.verdict_training import last_phase, log_seconds, settle_statistics, short
+from tlzoo.workflows.verdict_training import last_phase, log_seconds, short
 
 if TYPE_CHECKING:
     from tlzoo.data.dataset import Dataset
@@ -195,8 +195,7 @@ class Cells:
             made, request = self._made(learner, *which)
             begin(folder, made, request, self.run.folder.config["command"])
         before = sum(log_seconds(folder).values())
-        ready = None if folder.plan.pretrained else settle_statistics
-        context, outcome = carry_out(folder, self.dataset, tell, deadline=deadline, ready=ready)
+        context, outcome = carry_out(folder, self.dataset, tell, deadline=deadline)
         splits, labels = outcome.splits, context.labels
         logits = {split: _finite(each) for split, each in outcome.logits.items()}
         held = labels[splits.validation]

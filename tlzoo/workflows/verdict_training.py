@@ -9,29 +9,7 @@ import numpy as np
 from tlzoo.workflows.attempts import log_of
 
 if TYPE_CHECKING:
-    from tlzoo.training.context import Context
     from tlzoo.training.rundir import RunDir
-
-
-def settle_statistics(context: Context) -> None:
-    """Has moving statistics of BatchNorm arrive within the steps there are.
-
-    Keras moves them by a hundredth a step. After 100 steps of a learner from scratch a third of them is still what they
-    began with, and it would answer by chance what it has long learned.
-
-    Args:
-        context: Of a plan that begins with random weights.
-    """
-    import keras
-
-    from tlzoo.training.feed import steps_per_epoch
-
-    examples = len(context.splits.train)
-    steps = sum(phase.epochs * steps_per_epoch(examples, phase.batch_size) for phase in context.plan.phases)
-    for layer in context.backbone.batchnorms():
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            continue  # modules of TF Hub move theirs by their own program
-        layer.momentum = min(layer.momentum, max(0.5, 1 - 10 / steps))
 
 
 def last_phase(folder: RunDir, shown: str, unit: float) -> dict[str, Any]:
