@@ -82,7 +82,7 @@ def test_a_choice_among_other_engines_is_measured_again(backbone, own_cache, mon
     choose_text_engine(backbone)
     file = next(own_cache.glob("engines/*/choice.json"))
     file.write_text(json.dumps({"backbone": "tiny_text", "graph_seconds": 1.0, "engine": "xla"}))
-    monkeypatch.setattr(text_engines, "_seconds", lambda engine, _: 1.0 + (engine.name != "fused"))
+    monkeypatch.setattr(text_engines, "seconds_of", lambda engine, *_: 1.0 + (engine.name != "fused"))
     assert choose_text_engine(backbone).name == "fused"
     assert kept(own_cache)["measured"] == list(ENGINES)
 
@@ -95,7 +95,7 @@ def test_a_choice_among_other_engines_is_measured_again(backbone, own_cache, mon
 def test_the_fastest_is_chosen_and_xla_must_be_worth_its_compilations(
     backbone, own_cache, monkeypatch, seconds, chosen
 ):
-    monkeypatch.setattr(text_engines, "_seconds", lambda engine, _: seconds[engine.name])
+    monkeypatch.setattr(text_engines, "seconds_of", lambda engine, *_: seconds[engine.name])
     assert choose_text_engine(backbone).name == chosen
 
 
@@ -109,7 +109,7 @@ def test_who_insists_is_not_measured(backbone, own_cache, name):
 @pytest.mark.parametrize("wrong", [0.0, np.nan])
 def test_an_engine_that_disagrees_is_never_chosen(backbone, own_cache, monkeypatch, build, wrong):
     monkeypatch.setattr(build, "__call__", lambda self, tokens: np.full((len(tokens), 16), wrong, np.float32))
-    monkeypatch.setattr(text_engines, "_seconds", lambda engine, _: 1.0 - 0.9 * isinstance(engine, build))
+    monkeypatch.setattr(text_engines, "seconds_of", lambda engine, *_: 1.0 - 0.9 * isinstance(engine, build))
     assert choose_text_engine(backbone).name != build.name
     assert not kept(own_cache)[f"{build.name}_difference"] < 0.1
 

@@ -67,13 +67,6 @@ def _predict(arguments: argparse.Namespace) -> int:
     return report(arguments, stream, about, facts.task, facts.class_names, threshold)
 
 
-def _foreign(score: float | None, threshold: float | None) -> str:
-    """Says that an item is unlike those of training, where it is."""
-    if score is None or threshold is None or score <= threshold:
-        return ""
-    return f"; foreign ({score:.3g} is above {threshold:.3g})"
-
-
 def _asked(facts: BundleFacts, arguments: argparse.Namespace) -> tuple[Any, Reader | None]:
     """Returns what the bundle is asked about, and how that is read."""
     given = {

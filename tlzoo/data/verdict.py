@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tlzoo.data.check import Check
+    from tlzoo.data.check_texts import TextCheck
 
 
 def verdict(found: Check) -> list[str]:
@@ -15,40 +16,62 @@ def verdict(found: Check) -> list[str]:
     Args:
         found: A check whose own `verdict` is still empty.
     """
-    lines = [*_grave(found), *_worth_knowing(found)]
-    total = f"{found.images:,} images of {len(found.classes)} classes"
-    return [f"{total}; nothing is wrong with them."] if not lines else [*lines, f"{total} in all."]
+    lines = grave(found, "image", "decoded", "Replace or remove") + _worth_knowing(found)
+    return summed(lines, f"{found.images:,} images of {len(found.classes)} classes")
 
 
-def _grave(found: Check) -> list[str]:
+def summed(lines: list[str], total: str) -> list[str]:
+    """Returns lines about findings with one more about all items, which says so where there are no findings."""
+    return [*lines, f"{total} in all."] if lines else [f"{total}; nothing is wrong with them."]
+
+
+def grave(found: Check | TextCheck, noun: str, use: str, mend: str) -> list[str]:
+    """Returns lines about what would spoil training or its evidence.
+
+    Args:
+        found: The check.
+        noun: What one item is.
+        use: What cannot be done with broken ones.
+        mend: What to do about those.
+    """
     lines = []
     if found.refusal:
         lines.append(f"Cannot be learned from: {found.refusal}")
     if found.broken:
         key, why = found.broken[0]
-        lines.append(
-            f"{many(found.broken, 'image')} cannot be decoded, such as '{key}': {why}. Replace or remove."
-        )
+        lines.append(f"{many(found.broken, noun)} cannot be {use}, such as '{key}': {why}. {mend}.")
     if found.leaks:
         a, here, b, there = found.leaks[0]
         lines.append(
-            f"{many(found.leaks, 'pair')} of the same image in different splits, such as '{a}' ({here}) and "
+            f"{many(found.leaks, 'pair')} of the same {noun} in different splits, such as '{a}' ({here}) and "
             f"'{b}' ({there}): the test score would flatter. Remove one of each."
         )
     if found.conflicts:
         a, one, b, other = found.conflicts[0]
         lines.append(
-            f"{many(found.conflicts, 'pair')} of the same image with different labels, such as '{a}' ({one}) "
+            f"{many(found.conflicts, 'pair')} of the same {noun} with different labels, such as '{a}' ({one}) "
             f"and '{b}' ({other}). Decide which is right."
         )
     return lines
 
 
+def duplicates(found: Check | TextCheck) -> list[str]:
+    """Returns a line about exact duplicates, if there are any."""
+    extra = sum(len(group) - 1 for group in found.duplicates)
+    if not extra:
+        return []
+    return [f"{extra} exact duplicate{'s' * (extra > 1)}; splits made here keep them together."]
+
+
+def ignored(found: Check | TextCheck) -> list[str]:
+    """Returns a line about files that were passed over, if there are any."""
+    if not found.ignored:
+        return []
+    return [f"{many(found.ignored, 'file')} ignored, such as {found.ignored[0]}."]
+
+
 def _worth_knowing(found: Check) -> list[str]:
-    lines = []
-    if found.duplicates:
-        extra = sum(len(group) - 1 for group in found.duplicates)
-        lines.append(f"{extra} exact duplicate{'s' * (extra > 1)}; splits made here keep them together.")
+    lines = duplicates(found)
     if found.near_duplicates:
         a, b = found.near_duplicates[0]
         lines.append(
@@ -63,9 +86,7 @@ def _worth_knowing(found: Check) -> list[str]:
             f"{many(found.long, 'image')} more than 4 times longer than wide, such as '{found.long[0]}'. "
             "Consider resize 'pad' or 'crop'."
         )
-    if found.ignored:
-        lines.append(f"{many(found.ignored, 'file')} ignored, such as {found.ignored[0]}.")
-    return lines
+    return lines + ignored(found)
 
 
 def balance(classes: Mapping[str, int], tiny: Mapping[str, int], imbalance: float, total: int) -> list[str]:

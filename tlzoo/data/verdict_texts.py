@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlzoo.data.verdict import balance, many
+from tlzoo.data.verdict import balance, duplicates, grave, ignored, many, summed
 
 if TYPE_CHECKING:
     from tlzoo.data.check_texts import TextCheck
@@ -19,38 +19,12 @@ def verdict(found: TextCheck) -> list[str]:
     Args:
         found: A check whose own `verdict` is still empty.
     """
-    lines = [*_grave(found), *_worth_knowing(found)]
-    total = f"{found.documents:,} texts of {len(found.classes)} classes"
-    return [f"{total}; nothing is wrong with them."] if not lines else [*lines, f"{total} in all."]
-
-
-def _grave(found: TextCheck) -> list[str]:
-    lines = []
-    if found.refusal:
-        lines.append(f"Cannot be learned from: {found.refusal}")
-    if found.broken:
-        key, why = found.broken[0]
-        lines.append(f"{many(found.broken, 'text')} cannot be used, such as '{key}': {why}. Fill or remove.")
-    if found.leaks:
-        a, here, b, there = found.leaks[0]
-        lines.append(
-            f"{many(found.leaks, 'pair')} of the same text in different splits, such as '{a}' ({here}) and '{b}' "
-            f"({there}): the test score would flatter. Remove one of each."
-        )
-    if found.conflicts:
-        a, one, b, other = found.conflicts[0]
-        lines.append(
-            f"{many(found.conflicts, 'pair')} of the same text with different labels, such as '{a}' ({one}) and "
-            f"'{b}' ({other}). Decide which is right."
-        )
-    return lines
+    lines = grave(found, "text", "used", "Fill or remove") + _worth_knowing(found)
+    return summed(lines, f"{found.documents:,} texts of {len(found.classes)} classes")
 
 
 def _worth_knowing(found: TextCheck) -> list[str]:
-    lines = []
-    if found.duplicates:
-        extra = sum(len(group) - 1 for group in found.duplicates)
-        lines.append(f"{extra} exact duplicate{'s' * (extra > 1)}; splits made here keep them together.")
+    lines = duplicates(found)
     if found.near_duplicates:
         a, b = found.near_duplicates[0][:2]
         lines.append(
@@ -64,6 +38,4 @@ def _worth_knowing(found: TextCheck) -> list[str]:
             "(--unescape-html) so that they read as written."
         )
     lines += [f"A guess: {note}." for note in found.notes if "letters look wrong" in note]
-    if found.ignored:
-        lines.append(f"{many(found.ignored, 'file')} ignored, such as {found.ignored[0]}.")
-    return lines
+    return lines + ignored(found)

@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -96,7 +97,7 @@ def _measure(backbone: Backbone, folder: Path, choice: Path) -> Engine:
         "backbone": backbone.card.name,
         "size": list(backbone.size),
         "examples": len(pixels),
-        "graph_seconds": _seconds(graph, pixels),
+        "graph_seconds": seconds_of(graph, pixels),
     }
     best: Engine = graph
     try:
@@ -105,20 +106,25 @@ def _measure(backbone: Backbone, folder: Path, choice: Path) -> Engine:
     except Exception as error:
         facts["litert_refused"] = f"{type(error).__name__}: {error}"[:500]
     else:
-        difference = float(np.abs(got - expected).max() / max(float(np.abs(expected).max()), 1e-6))
-        facts |= {"litert_difference": difference, "litert_seconds": _seconds(litert, pixels)}
+        difference = difference_of(got, expected)
+        facts |= {"litert_difference": difference, "litert_seconds": seconds_of(litert, pixels)}
         if difference <= TOLERANCE and facts["litert_seconds"] < facts["graph_seconds"]:  # type: ignore[operator]
             best = litert
     paths.write_json(choice, facts | {"engine": best.name})
     return best
 
 
-def _seconds(engine: Engine, pixels: np.ndarray) -> float:
-    """Returns the better of two timed runs, after the warm one that gave the parity check."""
+def difference_of(found: np.ndarray, expected: np.ndarray) -> float:
+    """Returns the largest difference between features, relative to the largest value of those expected."""
+    return float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6))
+
+
+def seconds_of(engine: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray, runs: int = 2) -> float:
+    """Returns the best of some timed runs, after the warm one that gave the parity check."""
     times = []
-    for _ in range(2):
+    for _ in range(runs):
         start = time.perf_counter()
-        engine(pixels)
+        engine(inputs)
         times.append(time.perf_counter() - start)
     return min(times)
 

@@ -7,21 +7,24 @@ is fastest depends on network and machine: measured once per backbone, checked f
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tlzoo import paths
 from tlzoo.backbones.backbone import Backbone
 from tlzoo.backbones.encoder import PADDING
-from tlzoo.features.engines import TOLERANCE, machine_key
+from tlzoo.features.engines import TOLERANCE, difference_of, machine_key, seconds_of
 from tlzoo.features.fused import fused
 
 PROBE = (32, 64)
 """Texts and tokens of the batch on which engines are timed."""
+
+RUNS = 3
+"""Times that each runs; the best counts."""
 
 WORTH = 1.25
 """How much faster XLA must be before it is chosen: it compiles for seconds at every new shape."""
@@ -41,6 +44,14 @@ class TextEngine(Protocol):
         ...
 
 
+def _graph(model: keras.Model, spec: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
+    @tf.function(input_signature=[spec], jit_compile=False)
+    def forward(inputs: tf.Tensor) -> tf.Tensor:
+        return model(inputs, training=False)
+
+    return forward
+
+
 class GraphTextEngine:
     """The backbone's own graph as one `tf.function`."""
 
@@ -50,12 +61,7 @@ class GraphTextEngine:
     def __init__(self, backbone: Backbone) -> None:
         strings = backbone.encoder is None
         spec = tf.TensorSpec((None,), tf.string) if strings else tf.TensorSpec((None, None), tf.int32)
-
-        @tf.function(input_signature=[spec], jit_compile=False)
-        def forward(inputs: tf.Tensor) -> tf.Tensor:
-            return backbone.model(inputs, training=False)
-
-        self._forward = forward
+        self._forward = _graph(backbone.model, spec)
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """Turns tokens int32 (n, t), or byte strings (n,), into float32 features (n, d)."""
@@ -73,13 +79,7 @@ class FusedTextEngine:
     multiple = 1
 
     def __init__(self, backbone: Backbone) -> None:
-        model = fused(backbone)
-
-        @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)], jit_compile=False)
-        def forward(tokens: tf.Tensor) -> tf.Tensor:
-            return model(tokens, training=False)
-
-        self._forward = forward
+        self._forward = _graph(fused(backbone), tf.TensorSpec((None, None), tf.int32))
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """Turns tokens int32 (n, t) into float32 features (n, d)."""
@@ -151,7 +151,7 @@ def _measured(backbone: Backbone) -> dict[str, Any]:
         "length": tokens.shape[1],
         "examples": len(tokens),
     }
-    costs = {"graph": _seconds(graph, tokens)}
+    costs = {"graph": seconds_of(graph, tokens, RUNS)}
     for name, build in ENGINES.items():
         if name == "graph":
             continue
@@ -161,9 +161,9 @@ def _measured(backbone: Backbone) -> dict[str, Any]:
         except Exception as error:
             facts[f"{name}_refused"] = f"{type(error).__name__}: {error}"[:500]
             continue
-        difference = float(np.abs(got - expected).max() / max(float(np.abs(expected).max()), 1e-6))
+        difference = difference_of(got, expected)
         facts[f"{name}_difference"] = difference
-        seconds = _seconds(engine, tokens)
+        seconds = seconds_of(engine, tokens, RUNS)
         facts[f"{name}_seconds"] = seconds
         if difference <= TOLERANCES[name]:
             costs[name] = seconds * (WORTH if name == "xla" else 1)
@@ -180,12 +180,3 @@ def _probe(backbone: Backbone) -> np.ndarray:
     ends[0] = width
     tokens[np.arange(width) >= ends[:, None]] = PADDING
     return tokens
-
-
-def _seconds(engine: TextEngine, tokens: np.ndarray) -> float:
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        engine(tokens)
-        times.append(time.perf_counter() - start)
-    return min(times)

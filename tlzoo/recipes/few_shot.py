@@ -16,7 +16,8 @@ from tlzoo.errors import UsageError
 from tlzoo.plans import LongText, Phase, Plan
 from tlzoo.recipes.facts import Facts
 from tlzoo.recipes.modality import seen
-from tlzoo.recipes.options import L2_GRID, ClassWeights, head_batch, ladder
+from tlzoo.recipes.options import ClassWeights, ladder
+from tlzoo.recipes.parts import probe
 
 PAIRS_AN_EXAMPLE = 40
 
@@ -80,21 +81,11 @@ def few_shot(
         weight_decay=weight_decay,
         clip_norm=clip_norm,
     )
-    head = Phase(
-        name="head",
-        inputs="features",
-        trains=("head",),
-        rates={"head": 1e-3},
-        epochs=head_epochs,
-        batch_size=head_batch(facts.train),
-        l2=L2_GRID,
-        warmup=0.0,
-    )
     return Plan(
         recipe="few_shot",
         backbone=card.name,
         **seen(card, size=None, resize="stretch", length=length, long_text=long_text),
-        phases=(contrast, head),
+        phases=(contrast, probe(facts, head_epochs)),
         class_weights=class_weights,
         precision="mixed_float16" if facts.gpu else "float32",
         seed=seed,

@@ -159,7 +159,7 @@ class AccessLog:
             if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino):
                 return
         except FileNotFoundError:
-            pass
+            pass  # it was moved away or removed: a new one is made
         opened = _opened(self._path)
         os.close(self._file)
         self._file = opened

@@ -51,7 +51,7 @@ class Background(Generic[T]):
             try:
                 self._queue.put_nowait(one)
             except queue.Full:
-                pass
+                pass  # whoever hands over may not wait: counted as dropped, below
             else:
                 return True
         self.drop()

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tlzoo.protocol.signature import Arrays, ModelSpec, Signature
 from tlzoo.protocol.status import VersionStatus
 
-__all__ = ["Classes", "Held", "Inference", "Task", "VersionStatus"]
+__all__ = ["Classes", "Held", "Inference", "VersionStatus"]
 
 Classes = list[tuple[str, float]]
 """Label and score of each class of one example."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One question of a MultiInference request: a signature and `tensorflow/serving/classify` or `…/regress`."""
-
-    spec: ModelSpec
-    method: str
 
 
 class Held(Protocol):

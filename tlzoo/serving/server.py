@@ -17,7 +17,6 @@ from tlzoo.errors import BundleError, UsageError
 from tlzoo.protocol.status import ServingError
 from tlzoo.serving.access_log import AccessLog
 from tlzoo.serving.api import Api
-from tlzoo.serving.connections import guarded
 from tlzoo.serving.core import Core
 from tlzoo.serving.limits import Limits
 from tlzoo.serving.metrics import Metrics
@@ -101,6 +100,8 @@ class Server:
         if self._http is not None or self._grpc is not None:
             await asyncio.sleep(min(LAME_DUCK_SECONDS, seconds))
         await asyncio.gather(self._close_http(seconds), self._close_grpc(seconds))
+        if self._socket is not None:  # never listened at, where the start failed
+            self._socket.close()
         await self.core.close()
         for one in (self._access_log, self._request_log):
             if one is not None:
@@ -110,9 +111,7 @@ class Server:
         try:
             await self.start()
         except BaseException:
-            await self.core.close()
-            if self._socket is not None:
-                self._socket.close()
+            await self.drain()
             raise
         return self
 
@@ -124,12 +123,14 @@ class Server:
     async def _open_http(self, listening: socket.socket) -> None:
         import uvicorn
 
+        from tlzoo.serving.connections import Guarded
+
         timeout = self.options.rest_timeout_seconds or None
         told = self._access_log.tell if self._access_log is not None else None
         api = Api(self.core, self.metrics, timeout, self._request_log)
         config = uvicorn.Config(
             Rest(api, self._operators, self.options, self._limits, told),
-            http=guarded(),
+            http=Guarded,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -71,6 +71,7 @@ def test_a_record_cut_short_is_dropped(tmp_path):
 
 def test_forgetting_where_nothing_is(tmp_path):
     forget_from(tmp_path / "nowhere", 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_validation(tmp_path):
