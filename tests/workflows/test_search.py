@@ -178,6 +178,11 @@ def test_refusals(index, tuned, photos, tmp_path):
         index.like(0, 0)
     with pytest.raises(UsageError, match="item 999"):
         index.like(999)
+    with pytest.raises(UsageError, match="option 'label_colum'"):
+        tlzoo.search_index(photos, backbone="tiny", label_colum="kind")
+    (tmp_path / "texts.csv").write_text("text\nOne line.\nAnother.\n")
+    with pytest.raises(UsageError, match="option 'txt_column'"):
+        tlzoo.search_index(tmp_path / "texts.csv", backbone="tiny", txt_column="text")
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(DataError, match="cannot be read"):
         index.search(tmp_path / "no.png")

@@ -39,7 +39,7 @@ def open_items(source: Any, progress: Progress | None = None, **options: Any) ->
         return _of_folder(path, progress, options)
     try:
         return load(path, to_learn=False, progress=progress, **options)
-    except (DataError, UsageError) as error:
+    except DataError as error:
         try:
             return load_bare(path, progress=progress, **{**options, "modality": "text"})
         except (DataError, UsageError):
@@ -57,8 +57,8 @@ def _of_folder(folder: Path, progress: Progress | None, options: dict[str, Any])
         found = load(folder, to_learn=False, progress=progress, **options)
         if len(found) + len(found.skipped) >= wanted:
             return found
-    except (DataError, UsageError):
-        pass  # it is not sorted by class
+    except DataError:
+        pass  # it is not sorted by class; the reading below says whether anything else is wrong with it
     return load_bare(folder, progress=progress, **options) if pictures else _of_documents(folder, options)
 
 
