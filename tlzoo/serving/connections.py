@@ -33,14 +33,17 @@ class Guarded(HttpToolsProtocol):
         self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins to wait for the first head."""
         super().connection_made(transport)
         self._await_head()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Ends what was waited for."""
         self._cancel_timers()
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
+        """Counts the bytes of a head, and waits for the rest of it."""
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_timer is None:
@@ -50,6 +53,7 @@ class Guarded(HttpToolsProtocol):
             self._refuse()
 
     def on_headers_complete(self) -> None:
+        """Stops waiting: the head is there."""
         self._in_head, self._head_bytes = False, 0
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -57,6 +61,7 @@ class Guarded(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        """Expects the next head."""
         self._in_head = True
         super().on_message_complete()
 
@@ -76,11 +81,13 @@ class Guarded(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def pause_writing(self) -> None:
+        """Begins to wait for a caller who does not read."""
         super().pause_writing()
         if self._unread_timer is None:
             self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
+        """Stops waiting: the caller reads again."""
         super().resume_writing()
         if self._unread_timer is not None:
             self._unread_timer.cancel()
