@@ -8,6 +8,8 @@ import pytest
 from tlzoo.alignment.learner import Learning, learn
 from tlzoo.alignment.pull import OBJECTIVES
 
+pytestmark = pytest.mark.slow
+
 QUICK = Learning("mcc", width=8, steps=100, batch_size=32, rate=0.02, strength=1.0)
 
 

@@ -43,6 +43,7 @@ def stepping(objective, steps=60, moving=True):
     return model, head, JointStep(model, head, variables, optimizer, how)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", TUNE_OBJECTIVES)
 def test_the_source_is_learned_whatever_pulls(drifted, objective):
     _, _, step = stepping(objective)

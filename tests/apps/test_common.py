@@ -160,6 +160,7 @@ def run(tmp_path_factory, tiny, digits):
     return tlzoo.train((images[:120], names), backbone="tiny", out=out, epochs=10, engine="graph")
 
 
+@pytest.mark.slow
 def test_a_run_answers_as_its_bundle_does(run, tmp_path, digits):
     from apps.common.bundle_predictor import BundlePredictor
     from apps.common.run_predictor import RunPredictor

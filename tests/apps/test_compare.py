@@ -54,6 +54,7 @@ def order(page):
     return [row.split("\t")[0] for row in page.locator("#tl-table tbody tr").all_inner_texts()]
 
 
+@pytest.mark.slow
 def test_who_wins_is_told_with_its_doubt(address, look):
     page = ready(look, address)
     assert order(page)[-1] == "weak"
@@ -123,6 +124,7 @@ def test_confusion_of_a_run(address, look, folder):
     assert [int(cell) for cell in cells] == [count for row in run.confusion for count in row]
 
 
+@pytest.mark.slow
 def test_tensorboard_is_a_command_or_a_link(address, look, folder):
     page = ready(look, address)
     page.get_by_role("tab", name="TensorBoard").click()
@@ -133,6 +135,7 @@ def test_tensorboard_is_a_command_or_a_link(address, look, folder):
         expect(page.locator("#tl-board a")).to_have_attribute("href", "http://127.0.0.1:6006/?a=<b>")
 
 
+@pytest.mark.slow
 def test_two_visitors_do_not_mix(address, look):
     one, two = ready(look, address), ready(look, address)
     one.get_by_label("weak").uncheck()
@@ -154,6 +157,7 @@ def test_new_runs_are_found_when_read_again(look, folder, tmp_path):
         expect(page.locator("#tl-table tbody tr")).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_a_run_that_vanishes_is_told_as_a_sentence(look, folder, tmp_path):
     for name in ("strong", "weak"):
         shutil.copytree(folder / name, tmp_path / name)

@@ -19,6 +19,8 @@ from tlzoo.errors import DataError, SourceError, UsageError
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address(cells):

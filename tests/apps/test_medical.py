@@ -14,6 +14,8 @@ from tests.apps.test_medical_files import changed, shipped
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(cells):

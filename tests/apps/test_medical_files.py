@@ -164,6 +164,7 @@ def test_files_that_cannot_be_shown_say_why(name, message):
         opened(name).plane(0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_no_shipped_file_ends_in_anything_but_a_picture_or_a_sentence():
     from pydicom.data import get_testdata_files

@@ -62,6 +62,7 @@ def upload(page, path):
 
 @pytest.mark.usefixtures("tiny")
 class TestPictures:
+    @pytest.mark.slow
     def test_it_says_what_is_looked_through(self, pictures, look):
         page = ready(look, pictures)
         expect(page.locator("#tl-state")).to_contain_text(
@@ -69,6 +70,7 @@ class TestPictures:
         )
         assert page.locator(".tl-example img").count() == 6
 
+    @pytest.mark.slow
     def test_an_uploaded_picture_finds_itself_and_its_like(self, pictures, look, photos):
         page = ready(look, pictures)
         upload(page, photos / "digit 1" / "050.png")
@@ -81,6 +83,7 @@ class TestPictures:
         assert first.locator("img").evaluate("image => image.naturalWidth") == 96
         expect(page.locator("#tl-asked")).to_contain_text("Most like your picture")
 
+    @pytest.mark.slow
     def test_results_lead_on(self, pictures, look):
         page = ready(look, pictures, PHONE)
         page.locator(".tl-example").nth(2).click()
@@ -112,6 +115,7 @@ class TestPictures:
         expect(page.get_by_text("cannot be read")).to_be_visible()
         assert page.locator(HITS).count() == 0
 
+    @pytest.mark.slow
     def test_two_visitors_do_not_mix(self, pictures, look, photos):
         one, two = ready(look, pictures), ready(look, pictures)
         one.locator(".tl-example").first.click()
@@ -130,6 +134,7 @@ class TestPictures:
 
 @pytest.mark.usefixtures("tiny")
 class TestGettingReady:
+    @pytest.mark.slow
     def test_it_is_told_and_can_be_waited_for(self, tiny, photos, look, monkeypatch):
         """The page is there while features are computed, says how far they are, and then goes on by itself."""
         go_on, real = threading.Event(), Extractor._pass
@@ -184,6 +189,7 @@ class TestGettingReady:
 
 @pytest.mark.usefixtures("tiny_text")
 class TestTexts:
+    @pytest.mark.slow
     def test_a_typed_text_finds_what_is_like_it(self, texts, look):
         page = ready(look, texts)
         page.get_by_label("Your text").fill("Add the lemon at the end or the soup will taste bitter.")
@@ -193,6 +199,7 @@ class TestTexts:
         expect(first).to_contain_text("nearly the same")
         expect(page.locator("#tl-asked")).to_contain_text("Most like your text")
 
+    @pytest.mark.slow
     def test_texts_that_look_like_pages_stay_texts(self, texts, look):
         page = ready(look, texts)
         page.get_by_label("Your text").fill("<script>alert(1)</script> ${1+1} {{value}} salt and soup")

@@ -16,6 +16,8 @@ from tlzoo.errors import DataError, UsageError
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 GOAL = "The striker scored a goal and the team won the match."
 
 

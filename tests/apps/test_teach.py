@@ -12,6 +12,8 @@ from tests.app_pages import PHONE, served
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 RED, BLUE = (200, 40, 40), (40, 60, 200)
 LONG = 120_000
 """Milliseconds after which something that takes seconds has surely failed."""

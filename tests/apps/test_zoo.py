@@ -53,6 +53,7 @@ def test_a_point_is_picked_by_keyboard(address, look):
     expect(page.locator("#tl-shown h2")).to_have_text("VGG-16")
 
 
+@pytest.mark.slow
 def test_filters_combine_and_examples_set_them(address, look):
     page = look(address, DESK).open()
     page.get_by_role("button", name="Best below 10 M").click()
@@ -85,6 +86,7 @@ def test_data_sets_have_pages_too(address, look):
     expect(page.locator("#tl-code")).to_contain_text("tlzoo train elpv")
 
 
+@pytest.mark.slow
 def test_two_visitors_do_not_mix(address, look):
     one, two = look(address, DESK).open(), look(address, DESK).open()
     one.get_by_role("button", name="For texts").click()
@@ -96,6 +98,7 @@ def test_two_visitors_do_not_mix(address, look):
     expect(two.locator("#tl-shown h2")).to_have_text("EfficientNet-Lite0")
 
 
+@pytest.mark.slow
 def test_time_on_this_machine_is_drawn_once_it_was_measured(look, tmp_path, monkeypatch):
     monkeypatch.setenv("TLZOO_CACHE", str(tmp_path))
     for name, seconds in (("resnet50", 1.6), ("mobilenet_v2", 0.16)):

@@ -41,6 +41,7 @@ def test_head_keeps_the_beginning(lengths, marks, length):
         assert _text(encoder, row) == list(range(min(count, encoder.room)))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(ROWS, MARKS, st.integers(4, 20))
 def test_head_tail_keeps_a_quarter_and_the_end(lengths, marks, length):

@@ -42,6 +42,7 @@ def test_layers_as_json(photos, capsys):
     assert answer["untuned"] is None
 
 
+@pytest.mark.slow
 def test_lr_find_as_json(photos, capsys):
     words = ["lr-find", str(photos), "--backbone", "tiny", "--recipe", "scratch", "--json", "-q"]
     assert main(words) == 0

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tlzoo.cli.main import main
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 @pytest.fixture(scope="module")

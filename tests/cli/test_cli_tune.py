@@ -34,6 +34,7 @@ def words(photos, out, *more):
     return ["tune", str(photos), *given, *more]
 
 
+@pytest.mark.slow
 def test_it_tells_the_trials_and_goes_on(photos, tmp_path, capsys):
     out = tmp_path / "search"
     assert main(words(photos, out, "--trials", "2", "--budget", "10m")) == 0

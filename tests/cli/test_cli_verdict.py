@@ -7,7 +7,7 @@ from PIL import Image
 
 from tlzoo.cli.main import main
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 WORDS = ("--seeds", "2", "--sizes", "50,100", "--epochs", "2", "-q")
 
 

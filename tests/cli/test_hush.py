@@ -6,6 +6,8 @@ import pytest
 
 from tlzoo.cli.hush import without_chatter
 
+pytestmark = pytest.mark.slow
+
 CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1795405483.844405     784 cudart_stub.cc:31] Could not find cuda drivers on your machine.\n"

@@ -57,6 +57,7 @@ def test_plan_says_what_of_a_text_is_seen(said, corpus):
     assert "tiny_text takes texts; crop says nothing about those" in err
 
 
+@pytest.mark.slow
 def test_export_says_how_texts_are_asked_about(said, run, tmp_path):
     code, out, _ = said("export", run, tmp_path / "talk", "-q")
     assert code == 0
@@ -65,6 +66,7 @@ def test_export_says_how_texts_are_asked_about(said, run, tmp_path):
     assert "signatures classify, features, serving_default, tokens" in out
 
 
+@pytest.mark.slow
 def test_texts_typed(said, bundle):
     code, out, err = said(
         "predict", bundle, "--text", "Add salt to the soup.", "--text", "A red card!", "-q", "--json"
@@ -152,6 +154,7 @@ def test_nothing_that_can_be_read_is_a_failure(said, bundle, tmp_path):
     assert "1 of 1 could not be read" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [("--text", "x"), ("--text-column", "x"), ("--encoding", "utf-8"), ("--unescape-html",)]
 )

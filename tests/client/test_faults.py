@@ -29,6 +29,7 @@ def half(client):
 # ------------------------------------------------------------------------------------------------ tried again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -137,6 +138,7 @@ def test_a_message_too_large_for_the_server_is_not_sent_again(connect, models):
     assert len(models.asked) == 1  # metadata
 
 
+@pytest.mark.slow
 def test_replies_beyond_grpcs_default_limit(connect, models):
     """4 MB is what a client takes unless it says otherwise."""
     unlimited = {"max_receive_message_length": -1, "max_send_message_length": -1}
@@ -198,6 +200,7 @@ def test_a_server_that_says_nothing(connect, scheme):
     assert caught.value.code in ("DEADLINE_EXCEEDED", "UNAVAILABLE")
 
 
+@pytest.mark.slow
 def test_a_slow_computation(connect, url, models):
     with connect(url, "half_plus_two", timeout=0.5) as client:
         client.metadata()
@@ -328,6 +331,7 @@ def test_a_name_that_nobody_has(connect, scheme):
 # ---------------------------------------------------------------------------------------------------- ready
 
 
+@pytest.mark.slow
 def test_ready_is_about_the_version_that_was_asked_for(connect, url):
     for options, want in (
         ({}, True),

@@ -39,6 +39,7 @@ def here(request, local):
     return f"{request.param}://127.0.0.1:{local.rest_port if request.param == 'http' else local.grpc_port}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["photos", "sets", "number"])
 def test_images(connect, here, predictors, name):
     items = [*GOOD, np.full((5, 7, 3), 200, np.uint8), CUT, b"no image", *GOOD]

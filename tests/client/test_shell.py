@@ -47,6 +47,7 @@ def photos(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_predictions(ask, url, served, predictors, photos):
     code, out, err = ask(url, "predict", "--model", "photos", str(photos), "-q")
     assert (code, err) == (0, "")

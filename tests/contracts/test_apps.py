@@ -11,7 +11,7 @@ from tests.app_pages import DESK, LEFT, PHONE, chromium, look, served  # noqa: F
 from tlzoo import registry
 from tlzoo.workflows.apps import Source, check
 
-pytestmark = [pytest.mark.filterwarnings(each) for each in LEFT]
+pytestmark = [pytest.mark.slow, *(pytest.mark.filterwarnings(each) for each in LEFT)]
 CARDS = registry.apps()
 MODELS = {"sentiment": "talk", "inspect": "cells", "medical": "cells", "search": "cells", "compare": "cells"}
 """By app that needs a bundle: the fixture that gives one."""

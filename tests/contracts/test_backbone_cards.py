@@ -114,6 +114,7 @@ def _expected(card: BackboneCard, pixels: np.ndarray) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 def test_params_and_features_are_what_the_card_says(built: Built) -> None:
     assert built.network.count_params() == built.card.params
     assert built.network.output.shape[-1] == built.card.features
@@ -143,6 +144,7 @@ def test_stages_reach_every_batchnorm(built: Built) -> None:
             assert id(leaf) in held, leaf.path
 
 
+@pytest.mark.slow
 def test_stages_end_at_block_borders(built: Built) -> None:
     """Everything later layers read from a stage goes through its tap: no residual path jumps over a border."""
     if built.card.family in SEVERAL_TENSORS or any(spec.members for spec in built.card.stages):

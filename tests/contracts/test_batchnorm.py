@@ -10,6 +10,8 @@ from tlzoo import registry
 from tlzoo.backbones.backbone import Backbone, build_backbone
 from tlzoo.cards import BackboneCard
 
+pytestmark = pytest.mark.slow
+
 WITHOUT = {"vgg", "convnext", "vit", "deit", "dinov2", "swin"}
 
 

@@ -10,6 +10,8 @@ from tlzoo.recipes.catalog import RECIPES, make_plan
 from tlzoo.recipes.facts import Facts
 from tlzoo.recipes.options import option_names
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"epochs": 1, "head_epochs": 2, "batch_size": 32, "most_pairs": 64}
 
 

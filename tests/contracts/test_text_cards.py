@@ -105,6 +105,7 @@ class TestAgainstKerasHub:
         assert positions in (None, card.input.length)
 
 
+@pytest.mark.slow
 def test_params_and_features_are_what_the_card_says(built):
     assert built.network.count_params() == built.card.params
     assert built.network.output.shape[-1] == built.card.features
@@ -129,6 +130,7 @@ def test_an_exact_gelu_is_asked_for_only_where_the_network_approximates(built):
         exact_gelu(built.network)
 
 
+@pytest.mark.slow
 def test_padding_never_changes_a_result(small):
     """A text alone, and beside a longer one; for every position that is no padding."""
     rng = np.random.default_rng(0)

@@ -21,6 +21,8 @@ from tests.text_families import (
 from tlzoo.backbones.load import load_backbone
 from tlzoo.backbones.weights import restore, snapshot
 
+pytestmark = pytest.mark.slow
+
 WRITERS = {
     **{name: (lambda folder, name=name: write_preset(name, folder)) for name in FAMILIES},
     "bert in Hugging Face's form": write_hugging_face_bert,

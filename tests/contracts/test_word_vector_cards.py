@@ -39,6 +39,7 @@ def test_the_card_says_where_its_numbers_come_from(card):
     assert card.stages[0].name == "embedding"
 
 
+@pytest.mark.slow
 def test_params_and_features_are_what_the_card_says(built):
     card, network = built
     assert network.count_params() == card.params
@@ -56,6 +57,7 @@ def test_stages_hold_every_weight_once_and_have_something_to_learn(built):
         assert any(layer.trainable_weights for layer in stage.layers), stage.name
 
 
+@pytest.mark.slow
 def test_pretrained_backbones_turn_texts_into_features(glove):  # noqa: F811
     hashes = {}
     for card in CARDS:
@@ -81,6 +83,7 @@ def test_words_that_mean_alike_lie_close(glove):  # noqa: F811
     assert near > far + 0.05
 
 
+@pytest.mark.slow
 def test_an_export_needs_tensorflow_alone(glove, tmp_path):  # noqa: F811
     """Strings to features as one SavedModel, loaded where there is neither tlzoo nor tensorflow_text nor Keras."""
     backbone = load_backbone("glove_50d_sif")

@@ -39,6 +39,7 @@ def mixed(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 @pytest.mark.parametrize("policy", ["stretch", "crop", "pad"])
 def test_stream_keeps_order_and_names_what_is_broken(mixed: Path, batch_size: int, policy: str) -> None:
@@ -205,6 +206,7 @@ def test_note_is_for_people(photos: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_memory_is_flat(tmp_path: Path) -> None:
     """Three hundred megabytes of pixels pass through; the process must not keep them."""
     data = load(write_folder(tmp_path / "d", {"a": 500, "b": 500}, side=16))

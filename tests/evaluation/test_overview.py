@@ -75,6 +75,7 @@ BREAK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", BREAK)
 def test_whatever_is_broken_is_named_and_hides_nothing(make_run, what):
     good, bad = make_run("good", n=240), make_run("bad", n=240)

@@ -29,6 +29,7 @@ def test_the_temperature_changes_no_decision(arrays):
         assert trust_of(arrays, temperature)["calibration"]["changed_by_temperature"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lac", "aps", "raps"])
 @pytest.mark.parametrize("coverage", [0.8, 0.9])
 def test_coverage_on_the_test_split(arrays, method, coverage):

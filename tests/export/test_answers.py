@@ -41,6 +41,7 @@ def asked(folder, signature, given):
     return {key: tensor.numpy() for key, tensor in loaded(**{name: tf.constant(given)}).items()}
 
 
+@pytest.mark.slow
 def test_numbers_and_their_band(card, number_bundle):
     answer = asked(number_bundle, "serving_default", SAMPLES)
     exportable = number(card)
@@ -61,6 +62,7 @@ def test_regress_takes_examples_and_gives_one_column(number_bundle):
     np.testing.assert_allclose(outputs["outputs"][:, 0], value, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_labels_and_their_thresholds(sets_bundle):
     answer = asked(sets_bundle, "serving_default", SAMPLES)
     assert (answer["predicted"] == (answer["probabilities"] >= np.float32(THRESHOLDS))).all()
@@ -70,6 +72,7 @@ def test_labels_and_their_thresholds(sets_bundle):
     assert (np.diff(ranked["scores"], axis=1) <= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signature", ["serving_default", "features"])
 def test_an_empty_batch_is_answered(number_bundle, sets_bundle, signature):
     for folder in (number_bundle, sets_bundle):

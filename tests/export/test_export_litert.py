@@ -45,6 +45,7 @@ def test_without_labels_the_samples_are_compared(exportable, tmp_path):
     assert facts.max_difference < 1e-4
 
 
+@pytest.mark.slow
 def test_a_bundle_lists_its_litert_files(exportable, tmp_path):
     folder = export_saved_model(exportable, tmp_path)
     export_litert(exportable, folder)

@@ -13,6 +13,8 @@ from tlzoo.export.saved_model import export_saved_model
 from tlzoo.export.signatures import example
 from tlzoo.lite_network import LiteNetwork
 
+pytestmark = pytest.mark.slow
+
 
 def converted(exportable) -> bytes:
     holder = tf.Module()

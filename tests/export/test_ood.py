@@ -18,6 +18,8 @@ from tlzoo.export.saved_model import export_saved_model
 from tlzoo.export.signatures import example, sample_inputs
 from tlzoo.metrics import ood
 
+pytestmark = pytest.mark.slow
+
 
 def detector(exportable, axes=3):
     """Returns a detector fitted on features of smooth pictures."""

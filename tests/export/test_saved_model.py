@@ -36,6 +36,7 @@ def reference(exportable, pixels):
     return tf.nn.softmax(logits / exportable.temperature).numpy()
 
 
+@pytest.mark.slow
 def test_serving_default_answers_as_the_model(signatures, exportable):
     answer = signatures["serving_default"](image_bytes=tf.constant(SAMPLES))
     expected = reference(exportable, sample_inputs(exportable))
@@ -138,6 +139,7 @@ def test_exporting_says_nothing(exportable, tmp_path, capfd):
     assert len(steps) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_answers_in_float32(card, tmp_path, dtype):
     folder = export_saved_model(exportable_of(card, dtype, head=None), tmp_path)
@@ -148,12 +150,14 @@ def test_mixed_precision_answers_in_float32(card, tmp_path, dtype):
         assert floats == {tf.float32}, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resize", ["crop", "pad"])
 def test_the_other_resize_policies(card, tmp_path, resize):
     folder = export_saved_model(exportable_of(card, front=ImageFront(SIZE, resize)), tmp_path)
     assert read_bundle(folder)[1].resize == resize
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write_warmup", "check_parity", "_flush"])
 def test_a_killed_export_leaves_nothing_visible(exportable, tmp_path, monkeypatch, step):
     def killed(*_):
@@ -176,6 +180,7 @@ def test_what_a_dead_process_left_is_cleaned_and_what_a_live_one_holds_is_not(ex
         assert sorted(p.name for p in tmp_path.iterdir()) == [".export-live", ".export-live.lock", "1"]
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_otherwise_is_not_published(card, tmp_path):
     model, features, _ = (exportable_of(card).model, exportable_of(card).features, None)
     other = exportable_of(card).head.__class__(len(HOSTILE), name="other")
@@ -191,6 +196,7 @@ def test_parity_needs_only_the_folder(bundle_dir, exportable):
     assert facts.max_difference < 1e-5
 
 
+@pytest.mark.slow
 def test_exports_at_once_get_different_versions(exportable, tmp_path, monkeypatch):
     both = threading.Barrier(2)
     publish = saved_model._publish

@@ -15,7 +15,7 @@ from tlzoo.errors import BundleError
 from tlzoo.export.predictor import Predictor
 from tlzoo.export.signatures import example
 
-pytestmark = pytest.mark.usefixtures("tiny_text")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_text")]
 
 TEXTS = [
     "Add a pinch of salt to the soup.",

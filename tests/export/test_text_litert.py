@@ -10,6 +10,8 @@ import tlzoo
 from tests.sources.word_cards import card_of, written
 from tlzoo.errors import BundleError
 
+pytestmark = pytest.mark.slow
+
 KINDS = [("float32", 1e-4), ("float16", 2e-2), ("int8", 0.3)]
 
 

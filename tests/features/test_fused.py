@@ -13,6 +13,8 @@ from tlzoo.features.text_engines import FusedTextEngine, GraphTextEngine
 from tlzoo.features.text_extract import computed
 from tlzoo.features.tokens import open_texts
 
+pytestmark = pytest.mark.slow
+
 UNDERSTOOD = ["bert", "distilbert", "electra", "roberta", "albert", "xlm_roberta"]
 TEXTS = [*text_families.LINES, *text_families.ODD]
 

@@ -43,6 +43,7 @@ def test_engines_agree_on_a_whole_corpus(backbone, corpus, tmp_path, name):
     assert np.abs(graph).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 3, 5])
 @pytest.mark.parametrize("build", [FusedTextEngine, XlaTextEngine])
 def test_padding_of_texts_leaves_nothing_behind(backbone, build, count):
@@ -52,6 +53,7 @@ def test_padding_of_texts_leaves_nothing_behind(backbone, build, count):
     np.testing.assert_allclose(found, GraphTextEngine(backbone)(tokens), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [FusedTextEngine, XlaTextEngine])
 def test_chunks_agree_too(tiny_text, build):
     chunked = load_backbone(tiny_text, length=12, long_text="chunks")
@@ -60,6 +62,7 @@ def test_chunks_agree_too(tiny_text, build):
     np.testing.assert_allclose(build(chunked)(tokens), GraphTextEngine(chunked)(tokens), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_many_shapes_are_no_mistake(backbone, caplog):
     engine = XlaTextEngine(backbone)
     for width in range(2, 10):
@@ -87,6 +90,7 @@ def test_a_choice_among_other_engines_is_measured_again(backbone, own_cache, mon
     assert kept(own_cache)["measured"] == list(ENGINES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "chosen"), [
     ({"graph": 1.0, "fused": 0.9, "xla": 0.8}, "fused"),
     ({"graph": 1.0, "fused": 0.9, "xla": 0.7}, "xla"),
@@ -105,6 +109,7 @@ def test_who_insists_is_not_measured(backbone, own_cache, name):
     assert not list(own_cache.glob("engines/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [FusedTextEngine, XlaTextEngine])
 @pytest.mark.parametrize("wrong", [0.0, np.nan])
 def test_an_engine_that_disagrees_is_never_chosen(backbone, own_cache, monkeypatch, build, wrong):

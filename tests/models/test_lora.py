@@ -7,7 +7,7 @@ from tlzoo.errors import UsageError
 from tlzoo.models.lora import lora_targets, low_rank
 from tlzoo.plans import Lora
 
-pytestmark = pytest.mark.usefixtures("zoo")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("zoo")]
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)

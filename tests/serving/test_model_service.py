@@ -74,6 +74,7 @@ def test_status_is_not_counted_as_a_request(server):
     assert server.metrics.request_count.total() == 0
 
 
+@pytest.mark.slow
 def test_a_version_that_failed_says_why(models, tmp_path):
     shutil.copytree(models / HALF, tmp_path / HALF)
     (tmp_path / HALF / "00000124" / "saved_model.pb").write_bytes(b"\xff")
@@ -88,6 +89,7 @@ def test_a_version_that_failed_says_why(models, tmp_path):
     assert (older.version, STATES.Name(older.state)) == (123, "AVAILABLE")
 
 
+@pytest.mark.slow
 def test_a_reload_replaces_the_list_and_returns_once_what_is_new_answers(models):
     with Running(options(models, HALF)) as server:
         reply = server.model.HandleReloadConfigRequest(config(("shapes", models / "shapes")))

@@ -11,6 +11,8 @@ from tlzoo.protocol.signature import PREDICT
 from tlzoo.protocol.status import Code, ServingError
 from tlzoo.serving.servable import Servable, plain
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dtypes(models):

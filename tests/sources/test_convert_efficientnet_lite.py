@@ -102,6 +102,7 @@ def test_width_and_depth_scale_all_but_stem_top_and_outer_stages(number, blocks,
     assert model.count_params() == params
 
 
+@pytest.mark.slow
 def test_random_weights_differ_by_seed_and_keep_the_signal_alive():
     x = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype("float32")
     outputs = []
@@ -119,6 +120,7 @@ def test_unknown_architecture_keys_are_refused():
     assert caught.value.allowed == "width and depth."
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_fill_the_network_are_counted(monkeypatch, tmp_path, lite_weights):
     tensors = read_torch(lite_weights(0))
 
@@ -145,6 +147,7 @@ def test_the_head_needs_its_two_tensors(monkeypatch, tmp_path):
         lite.load_classifier_head(tmp_path / "w.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "expected"),
     [

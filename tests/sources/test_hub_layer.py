@@ -80,6 +80,7 @@ def test_it_answers_as_the_module_does_and_its_weights_are_keras_weights(folders
     assert not np.array_equal(layer(pixels), loaded(pixels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [(), ("stem", "block1"), ("block2",), hub_toys.BLOCKS])
 def test_frozen_parts_stay_bit_for_bit_and_all_others_move(folders, pixels, frozen):
     layer = HubLayer(folders["image"], parts=PARTS)
@@ -122,6 +123,7 @@ def test_a_module_without_statistics_drops_out_while_it_trains(folders):
     same(layer(inputs, training=True), layer(inputs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mixed", "known"), [(False, True), (False, False), (True, True)])
 def test_saved_and_loaded_it_is_the_same_without_its_folder(tmp_path, pixels, monkeypatch, mixed, known):
     folder = hub_toys.write(hub_toys.Image(), tmp_path / "image")
@@ -159,6 +161,7 @@ def _bert(folders, root):
     return pieces, HubLayer(folders["encoder"], output_key="pooled_output")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["text", "wordpieces"])
 def test_another_process_loads_the_file(tmp_path, folders, name):
     layers = [HubLayer(folders["text"])] if name == "text" else _bert(folders, tmp_path)
@@ -178,6 +181,7 @@ def test_another_process_loads_the_file(tmp_path, folders, name):
     same(np.array(json.loads(done.stdout), "float32"), model(TEXTS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["export", "saved_model"])
 def test_exported_it_is_the_same(tmp_path, folders, pixels, way):
     model = fitted(classifier(HubLayer(folders["image"])), pixels)

@@ -82,6 +82,7 @@ def test_it_answers_as_the_same_network_under_litert_does(folder, sound):
     assert heard == 36, "220 Hz is the 37th key of a piano from A0"
 
 
+@pytest.mark.slow
 def test_it_is_fine_tuned_with_two_of_four_stages_frozen(folder, sound, tmp_path):
     layer = HubLayer(folder, parts=PARTS, output_key="onset", name="pitch")
     for name in ("stem", "contours"):

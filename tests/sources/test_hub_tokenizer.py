@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tests.text_families import FAMILIES, LINES, ODD, byte_pairs
 from tlzoo.sources.hub_tokenizer import HubTokenizer
 
+pytestmark = pytest.mark.slow
+
 PRINT = """
 import sys
 from tests.text_families import FAMILIES

@@ -62,6 +62,7 @@ def test_mobilenet_takes_the_cards_weights_at_every_size_without_a_warning(home)
     np.testing.assert_array_equal(np.asarray(loaded.weights[0]), np.asarray(random.weights[0]))
 
 
+@pytest.mark.slow
 def test_efficientnet_normalises_pixels_as_the_librarys_pretrained_network(home, monkeypatch):
     card = _unpinned("efficientnet_b0")
     published = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(32, 32, 3))

@@ -55,6 +55,7 @@ def test_every_format_comes_back_completely(file, trained, tmp_path):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["m.npz", "positions.npz", "m.safetensors"])
 @pytest.mark.parametrize("damage", ["missing", "left over", "shape"])
 def test_weights_that_do_not_fit_are_counted_and_not_loaded(file, damage, trained, tmp_path):

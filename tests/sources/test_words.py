@@ -161,6 +161,7 @@ def test_where_nothing_is_unknown_there_is_no_share(tokenizer):
         out_of_vocabulary(Knows(), ["a"])
 
 
+@pytest.mark.slow
 def test_an_export_needs_tensorflow_alone(tokenizer, tmp_path):
     """Strings in, tokens out, in a process that has neither tlzoo nor tensorflow_text, after the cache is gone."""
     module = tf.Module()

@@ -33,6 +33,7 @@ def fit(network, path, keep_best, first, epochs, several=None):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [False, True])
 def test_going_on_from_a_file_equals_never_having_stopped(tmp_path, last):
     whole, path = model(), tmp_path / "tune.npz"

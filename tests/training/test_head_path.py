@@ -18,6 +18,8 @@ from tlzoo.training.head_path import (
 )
 from tlzoo.training.optimizers import make_optimizer, variable_key
 
+pytestmark = pytest.mark.slow
+
 PENALTIES = (1e-3, 1e-1, 10.0)
 
 

@@ -66,6 +66,7 @@ def test_a_feature_that_hardly_varies_is_not_blown_up():
     assert deviation[2] == pytest.approx(0.1 * deviation[0], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folded", [False, True])
 def test_every_head_is_a_ridge_regression_in_the_unit_of_the_labels(diabetes, folded):
     features, labels, other, _ = diabetes
@@ -83,6 +84,7 @@ def test_every_head_is_a_ridge_regression_in_the_unit_of_the_labels(diabetes, fo
     assert 20 < history.history["val_mae"][-1] < 60
 
 
+@pytest.mark.slow
 def test_heads_of_several_labels_are_classifiers_of_each(diabetes):
     features, labels = load_breast_cancer(return_X_y=True)
     features = features.astype(np.float32)

@@ -10,7 +10,7 @@ import tlzoo
 from tlzoo.data.load import load
 from tlzoo.errors import DataError, RunError, UnknownNameError, UsageError
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import pytest
 import tlzoo
 from tlzoo.backbones.weights import weights_digest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def named(digits):

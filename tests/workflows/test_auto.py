@@ -14,7 +14,7 @@ from tlzoo.workflows.auto import Auto
 from tlzoo.workflows.auto_log import AutoLog
 from tlzoo.workflows.budget import Budget
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 ASKED = {"recipe": "auto", "validation": 0.2, "test": 0.25, "batch_size": 16, "head_epochs": 3, "epochs": 2}
 

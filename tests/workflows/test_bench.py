@@ -93,6 +93,7 @@ def test_what_makes_no_sense(served):
         bench(Question(str(folder / "nothing")), SHORT)
 
 
+@pytest.mark.slow
 def test_a_server_of_its_own(served):
     _, folder = served
     report = bench(Question(str(folder / "half_plus_two"), protocol="grpc"), SHORT)
@@ -102,6 +103,7 @@ def test_a_server_of_its_own(served):
         bench(Question(str(folder / "half_plus_two"), flags=("--batching_parameters_file=/none",)), SHORT)
 
 
+@pytest.mark.slow
 def test_no_server_outlives_whoever_started_it(served):
     _, folder = served
     program = (

@@ -6,7 +6,7 @@ import pytest
 import tlzoo
 from tlzoo.training.rundir import RunDir
 
-pytestmark = pytest.mark.usefixtures("tiny_text")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_text")]
 
 FEW = {
     **{"backbone": "tiny_text", "recipe": "few_shot", "validation": 0.2, "test": 0.25, "engine": "graph"},

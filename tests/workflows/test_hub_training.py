@@ -54,6 +54,7 @@ def images():
     return pixels.astype(np.uint8), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "options"),
     [

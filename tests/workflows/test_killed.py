@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["--recipe", "fine_tune", "--set", "epochs=8", "--set", "head_epochs=3"]
 
 

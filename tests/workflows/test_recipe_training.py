@@ -8,7 +8,7 @@ import pytest
 import tlzoo
 from tlzoo.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 SMALL = {"backbone": "tiny", "validation": 0.2, "test": 0.25, "head_epochs": 3, "epochs": 2, "batch_size": 32}
 

@@ -11,7 +11,7 @@ import tlzoo
 from tlzoo.cli.main import main
 from tlzoo.errors import DataError, UsageError
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 SMALL = {"backbone": "tiny", "validation": 0.2, "test": 0.25}
 TUNE = SMALL | {"recipe": "fine_tune", "head_epochs": 5, "epochs": 2, "batch_size": 16, "dropout": 0.2}

@@ -17,6 +17,8 @@ from tlzoo.sources import vector_files
 from tlzoo.workflows import text_evidence
 from tlzoo.workflows.text_evidence import EXPLAINED, explain_mistakes
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["good", "fine", "bad", "awful", "the", "pill", "was", "."]
 MEANING = {"good": 2.0, "fine": 1.0, "bad": -1.0, "awful": -2.0}
 

@@ -64,6 +64,7 @@ def reviews(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_number_from_texts(zoo, reviews, tmp_path, capsys):
     words = ["--task", "regression", "--label-column", "stars", "--text-column", "review", "--backbone", zoo]
     run = tmp_path / "run"
@@ -78,6 +79,7 @@ def test_a_number_from_texts(zoo, reviews, tmp_path, capsys):
     assert good.value > bad.value + 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [["--label-columns", "good,dear"], ["--label-column", "tags"]])
 def test_several_labels_from_texts(zoo, reviews, tmp_path, capsys, told):
     words = ["--task", "multilabel", "--text-column", "review", "--backbone", zoo, *told]

@@ -12,7 +12,7 @@ from tlzoo.training.rundir import RunDir
 from tlzoo.workflows.request import Request, command_of
 from tlzoo.workflows.train import prepare
 
-pytestmark = pytest.mark.usefixtures("tiny_text")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_text")]
 
 SMALL = {"backbone": "tiny_text", "validation": 0.2, "test": 0.25, "engine": "graph"}
 TUNE = SMALL | {"recipe": "fine_tune", "head_epochs": 5, "epochs": 3, "batch_size": 16, "rate": 1e-3}

@@ -81,6 +81,7 @@ def test_fine_tuning_moves_what_it_should_and_nothing_else(digits, tmp_path):
         assert any(moved) == (stage.name in ("block", "top")), stage.name
 
 
+@pytest.mark.slow
 def test_batchnorm_statistics_stay_bit_identical(tuned):
     fresh = tlzoo.load_backbone("tiny")
     for mine, theirs in zip(tuned.backbone.batchnorms(), fresh.batchnorms(), strict=True):
@@ -88,6 +89,7 @@ def test_batchnorm_statistics_stay_bit_identical(tuned):
             np.testing.assert_array_equal(np.array(a), np.array(b))
 
 
+@pytest.mark.slow
 def test_batchnorm_learns_when_asked(digits, tmp_path):
     run = tlzoo.train(digits, out=tmp_path / "run", **(TUNE | {"batchnorm": "train", "epochs": 1, "top": 0}))
     fresh = tlzoo.load_backbone("tiny")
@@ -108,6 +110,7 @@ class Stop:
                 raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phase", "calls"), [("head", 3), ("tune", 2), ("tune", 9), ("tune", 17)])
 def test_an_interrupted_run_resumes_to_the_very_same_result(digits, tmp_path, tuned, phase, calls):
     out = tmp_path / "run"
@@ -165,6 +168,7 @@ def test_scratch_answers_what_it_has_learned_however_short_it_trains(digits, tmp
     assert {layer.momentum for layer in run.backbone.batchnorms()} == {0.99}
 
 
+@pytest.mark.slow
 def test_class_weights_and_views_and_sgd_run(digits, tmp_path):
     run = tlzoo.train(
         digits, recipe="feature_extraction", out=tmp_path / "run", views=1, class_weights="balanced", crop=0.8,
@@ -178,6 +182,7 @@ def test_class_weights_and_views_and_sgd_run(digits, tmp_path):
     assert run.evaluate().n == 30
 
 
+@pytest.mark.slow
 def test_evaluating_other_data_and_exporting(probe, digits, tmp_path):
     images, labels = digits
     scores = probe.evaluate((images[::2], labels[::2]))

@@ -9,7 +9,7 @@ from tlzoo.workflows.layers import Layers, StageScore, layers
 from tlzoo.workflows.request import Request
 from tlzoo.workflows.trials import find_rate, trial_context
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 REQUEST = Request(backbone="tiny", validation=0.2, test=0.25)
 

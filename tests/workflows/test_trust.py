@@ -12,7 +12,7 @@ from tlzoo.errors import DataError, RunError, UsageError
 from tlzoo.workflows.clean import write_csv
 from tlzoo.workflows.foreign import FILE, known_of
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 SMALL = {"backbone": "tiny", "validation": 0.2, "test": 0.25}
 WRONG = (5, 7, 9, 11, 13, 15)

@@ -10,7 +10,7 @@ from tlzoo.errors import DataError
 from tlzoo.workflows.features import features_of, unlabelled
 from tlzoo.workflows.foreign import known_of
 
-pytestmark = pytest.mark.usefixtures("tiny_text")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_text")]
 
 ALIEN = ["0x3f 0x7a 0x00 0xff", "SELECT * FROM t WHERE a = 1;", "zzzz qqqq xxxx", "<div><p></p></div>"] * 3
 

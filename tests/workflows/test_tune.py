@@ -11,7 +11,7 @@ from tlzoo.workflows.attempts import Attempt
 from tlzoo.workflows.request import Request
 from tlzoo.workflows.tune import TuneRequest, tune
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 def asked(out, trials=4, seconds=None, search=("rate", "dropout"), recipe="feature_extraction", **options):

@@ -10,7 +10,7 @@ import tlzoo
 from tlzoo.errors import UnknownNameError, UsageError
 from tlzoo.workflows import adapt as workflow
 
-pytestmark = pytest.mark.usefixtures("tiny")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 @pytest.fixture(scope="module")

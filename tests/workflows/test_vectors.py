@@ -21,6 +21,8 @@ from tlzoo.training import word2vec
 from tlzoo.training.word2vec import Word2VecOptions
 from tlzoo.workflows.vectors import train_vectors
 
+pytestmark = pytest.mark.slow
+
 ANIMALS, MONEY = (
     ["cat", "dog", "pet", "ran", "slept", "mat", "fur"],
     ["bank", "loan", "rate", "paid", "owes", "tax", "budget"],

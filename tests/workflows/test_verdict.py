@@ -13,6 +13,8 @@ from tlzoo.workflows.verdict import VerdictRequest, percentages, verdict
 from tlzoo.workflows.verdict_answer import Verdict
 from tlzoo.workflows.verdict_parts import part_of
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 3
 ASKED = MappingProxyType({"seeds": SEEDS, "sizes": (), "budget": "10m"})
 

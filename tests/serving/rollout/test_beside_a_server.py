@@ -80,6 +80,7 @@ def callers(server, *where):
         thread.join()
 
 
+@pytest.mark.slow
 def test_callers_notice_nothing_but_other_answers(site, times):
     deploy(times[1], site, Order(labels=("stable",), allow=PLAIN))
     with served(site) as (server, asked), callers(server, "", "/labels/stable") as answers:
@@ -127,6 +128,7 @@ def test_nobody_need_be_asked_where_labels_leave_room(site, times):
     assert answers[""] <= {1.0, 2.0}
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_load_gets_no_label_and_is_rolled_back(site, times, tmp_path):
     deploy(times[1], site, Order(labels=("stable",), allow=PLAIN))
     with served(site) as (server, asked), callers(server, "", "/labels/stable") as answers:

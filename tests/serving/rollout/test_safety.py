@@ -21,6 +21,8 @@ from tlzoo.serving.rollout.deploy import Order, deploy
 from tlzoo.serving.rollout.folder import ModelFolder
 from tlzoo.serving.rollout.history import History
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 
