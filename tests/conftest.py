@@ -32,6 +32,33 @@ def digits():
     return np.repeat(images[..., None], 3, axis=-1), data.target[chosen]
 
 
+def write_photos(folder, images, labels):
+    """Writes PNG files into a folder for each digit."""
+    from PIL import Image
+
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (folder / f"digit {label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"digit {label}" / f"{number:03d}.png")
+
+
+@pytest.fixture(scope="module")
+def photos(digits, tmp_path_factory):
+    """A folder of PNG files, sorted by digit; each module's own, so that it may add to it."""
+    folder = tmp_path_factory.mktemp("photos")
+    write_photos(folder, *digits)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def domains(digits, tmp_path_factory):
+    """Two folders of digits: `bright` as they are, `dim` in poor light."""
+    root = tmp_path_factory.mktemp("domains")
+    images, labels = digits
+    write_photos(root / "bright", images, labels)
+    write_photos(root / "dim", 30 + images // 4, labels)
+    return root
+
+
 TINY_CARD = """
 title = "Tiny"
 family = "tiny"

@@ -50,6 +50,17 @@ def run(capfd):
 
 
 @pytest.fixture
+def said(run):
+    """As `run`, but words need not be strings, and the answer is a tuple."""
+
+    def call(*words):
+        answer = run(*map(str, words))
+        return answer.code, answer.out, answer.err
+
+    return call
+
+
+@pytest.fixture
 def zoo(tmp_path, monkeypatch, cache):  # noqa: F811
     """Two backbones nobody has fetched, one data set in a toy package, one in scikit-learn; an empty cache."""
     folder = tmp_path / "zoo"

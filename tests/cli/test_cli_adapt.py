@@ -2,42 +2,16 @@
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
-
-from tlzoo.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("tiny")
-
-
-@pytest.fixture(scope="module")
-def domains(digits, tmp_path_factory):
-    root = tmp_path_factory.mktemp("domains")
-    images, labels = digits
-    for name, change in (("day", images), ("night", images // 3)):
-        for number in range(0, 120, 2):
-            folder = root / name / f"digit {labels[number]}"
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(change[number].astype(np.uint8)).save(folder / f"{number:03d}.png")
-    return root
-
-
-@pytest.fixture
-def said(capsys):
-    def call(*words):
-        code = main([str(word) for word in words])
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return call
 
 
 def test_adapt_in_words_and_again_by_its_own_command(said, domains, tmp_path):
     out = tmp_path / "run"
     words = ("--backbone", "tiny", "--methods", "standardise,coral", "-q")
     code, text, _ = said(
-        "adapt", "--source", domains / "day", "--target", domains / "night", "--out", out, *words
+        "adapt", "--source", domains / "bright", "--target", domains / "dim", "--out", out, *words
     )
     assert code == 0
     assert "source only" in text
@@ -51,7 +25,7 @@ def test_adapt_in_words_and_again_by_its_own_command(said, domains, tmp_path):
 
 def test_adapt_without_labels_as_json(said, domains, tmp_path):
     code, text, _ = said(
-        "adapt", "--source", domains / "day", "--target", domains / "night", "--target-labels", "none",
+        "adapt", "--source", domains / "bright", "--target", domains / "dim", "--target-labels", "none",
         "--backbone", "tiny", "--methods", "standardise", "--out", tmp_path / "run", "--json", "-q",
     )  # fmt: skip
     told = json.loads(text)
@@ -61,11 +35,11 @@ def test_adapt_without_labels_as_json(said, domains, tmp_path):
 
 
 def test_shift_in_words_and_as_json(said, domains):
-    code, text, _ = said("shift", domains / "day", domains / "night", "--backbone", "tiny", "-q")
+    code, text, _ = said("shift", domains / "bright", domains / "dim", "--backbone", "tiny", "-q")
     assert code == 0
     assert "A-distance" in text
     assert "within day" in text
-    _, text, _ = said("shift", domains / "day", domains / "night", "--backbone", "tiny", "-q", "--json")
+    _, text, _ = said("shift", domains / "bright", domains / "dim", "--backbone", "tiny", "-q", "--json")
     assert json.loads(text)["verdict"] in ("near", "shifted", "far")
 
 
@@ -80,7 +54,7 @@ def test_shift_in_words_and_as_json(said, domains):
 def test_slips(said, domains, capsys, words, code, text):
     try:
         found, _, error = said(
-            "adapt", "--source", domains / "day", "--target", domains / "night", *words, "-q"
+            "adapt", "--source", domains / "bright", "--target", domains / "dim", *words, "-q"
         )
     except SystemExit as stop:
         found, error = stop.code, capsys.readouterr().err

@@ -13,30 +13,11 @@ pytestmark = pytest.mark.usefixtures("tiny")
 
 
 @pytest.fixture(scope="module")
-def photos(digits, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (folder / f"digit {label}").mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / f"digit {label}" / f"{number:03d}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def run(tiny, photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "first"
     words = ["train", str(photos), "--backbone", "tiny", "--out", str(out), "--set", "epochs=5", "--quiet"]
     assert main(words) == 0
     return out
-
-
-@pytest.fixture
-def said(capsys):
-    def call(*words):
-        code = main([str(word) for word in words])
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return call
 
 
 def test_json_is_one_object_with_the_documented_keys(said, photos, tmp_path):

@@ -13,14 +13,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 @pytest.fixture(scope="module")
-def photos(digits, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (folder / f"digit {label}").mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / f"digit {label}" / f"{number:03d}.png")
+def photos(photos, digits):
+    """Digits some of which stand a second time under another label."""
     for at in range(5, 17, 2):
-        Image.fromarray(digits[0][at]).save(folder / "digit 2" / f"wrong{at}.png")
-    return folder
+        Image.fromarray(digits[0][at]).save(photos / "digit 2" / f"wrong{at}.png")
+    return photos
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +26,6 @@ def run(tiny, photos, tmp_path_factory):
     words = ["train", str(photos), "--backbone", "tiny", "--out", str(out), "--set", "epochs=20", "--quiet"]
     assert main(words) == 0
     return out
-
-
-@pytest.fixture
-def said(capsys):
-    def call(*words):
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as stop:
-            code = stop.code
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return call
 
 
 def test_trust_prints_all_of_it_and_where_the_report_is(said, run):

@@ -3,20 +3,10 @@
 import json
 
 import pytest
-from PIL import Image
 
 from tlzoo.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("tiny")
-
-
-@pytest.fixture(scope="module")
-def photos(digits, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (folder / str(label)).mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / str(label) / f"{number:03d}.png")
-    return folder
 
 
 def words(photos, out, *more):

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from PIL import Image
 
 from tlzoo.cli.main import main
 
@@ -12,13 +11,9 @@ WORDS = ("--seeds", "2", "--sizes", "50,100", "--epochs", "2", "-q")
 
 
 @pytest.fixture(scope="module")
-def first(tiny, digits, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (folder / f"digit {label}").mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / f"digit {label}" / f"{number:03d}.png")
+def first(tiny, photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "first"
-    words = ["train", str(folder), "--backbone", "tiny", "--out", str(out), "--set", "epochs=5", "-q"]
+    words = ["train", str(photos), "--backbone", "tiny", "--out", str(out), "--set", "epochs=5", "-q"]
     assert main(words) == 0
     return out
 

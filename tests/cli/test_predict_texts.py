@@ -11,16 +11,6 @@ from tlzoo.cli.main import main
 pytestmark = pytest.mark.usefixtures("tiny_text")
 
 
-@pytest.fixture
-def said(capsys):
-    def call(*words):
-        code = main([str(word) for word in words])
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def run(tiny_text, corpus, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "first"

@@ -14,22 +14,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 @pytest.fixture(scope="module")
-def folders(digits, tmp_path_factory):
-    """Two folders of digits: as they are, and in poor light."""
-    root = tmp_path_factory.mktemp("domains")
-    images, labels = digits
-    for name, change in (("bright", images), ("dim", 30 + images // 4)):
-        for number, (image, label) in enumerate(zip(change, labels, strict=True)):
-            folder = root / name / f"digit {label}"
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image.astype(np.uint8)).save(folder / f"{number:03d}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(tiny, folders, tmp_path_factory):
+def run(tiny, domains, tmp_path_factory):
     out = tmp_path_factory.mktemp("adapted") / "run"
-    return tlzoo.adapt(folders / "bright", folders / "dim", backbone="tiny", out=out)
+    return tlzoo.adapt(domains / "bright", domains / "dim", backbone="tiny", out=out)
 
 
 def told(run):
@@ -50,9 +37,9 @@ def test_the_domains_are_nearer_afterwards(run):
     assert 0 <= measured["after"]["a_distance"] <= 2
 
 
-def test_no_label_of_the_target_has_a_say(run, folders, tmp_path):
+def test_no_label_of_the_target_has_a_say(run, domains, tmp_path):
     """Shuffled labels of the target change its scores and nothing else."""
-    source, target = load(folders / "bright"), load(folders / "dim")
+    source, target = load(domains / "bright"), load(domains / "dim")
     wrong = load(([np.asarray(Image.open(path)) for path in target.items], target.labels[::-1].tolist()))
     again = tlzoo.adapt(source, wrong, backbone="tiny", out=tmp_path / "wrong", target_labels="none")
     kernel, bias = (np.array(each) for each in again.model.get_layer("head").weights)
@@ -64,7 +51,7 @@ def test_no_label_of_the_target_has_a_say(run, folders, tmp_path):
     assert "majority" not in told(again)
 
 
-def test_the_model_of_a_reopened_run_gives_the_recorded_logits(run, folders):
+def test_the_model_of_a_reopened_run_gives_the_recorded_logits(run, domains):
     reopened = tlzoo.open_run(run.path)
     with np.load(run.path / "predictions.npz") as kept:
         index, logits = kept["test_index"], kept["test_logits"]
@@ -73,9 +60,9 @@ def test_the_model_of_a_reopened_run_gives_the_recorded_logits(run, folders):
     np.testing.assert_allclose(again, logits[:20], atol=2e-2)
 
 
-def test_an_adapted_run_is_exported_as_any_other(run, folders, tmp_path):
+def test_an_adapted_run_is_exported_as_any_other(run, domains, tmp_path):
     bundle = run.export(tmp_path / "bundle")
-    paths = sorted((folders / "dim").rglob("*.png"))[::15]
+    paths = sorted((domains / "dim").rglob("*.png"))[::15]
     answers = bundle.predict([str(path) for path in paths])
     pixels = np.stack([np.asarray(Image.open(path)) for path in paths]).astype(np.float32)
     decided = run.model.predict(pixels, verbose=0).argmax(axis=1)
@@ -90,9 +77,9 @@ def test_the_report_shows_every_way(run):
     assert "A-distance" in page
 
 
-def test_a_bare_folder_is_enough(folders, tmp_path):
+def test_a_bare_folder_is_enough(domains, tmp_path):
     found = tlzoo.adapt(
-        folders / "bright", folders / "dim" / "digit 0", target_labels="none", backbone="tiny",
+        domains / "bright", domains / "dim" / "digit 0", target_labels="none", backbone="tiny",
         methods=["standardise"], out=tmp_path / "run",
     )  # fmt: skip
     facts = told(found)
@@ -102,9 +89,9 @@ def test_a_bare_folder_is_enough(folders, tmp_path):
     assert set(facts["label_shift"]) == {"source", "bbse", "saerens"}
 
 
-def test_a_learned_objective_is_a_way_like_any_other(folders, tmp_path):
+def test_a_learned_objective_is_a_way_like_any_other(domains, tmp_path):
     found = tlzoo.adapt(
-        folders / "bright", folders / "dim", backbone="tiny", methods=["mcc"], out=tmp_path / "run"
+        domains / "bright", domains / "dim", backbone="tiny", methods=["mcc"], out=tmp_path / "run"
     )
     assert {row["way"] for row in told(found)["ways"]} == {"source only", "standardise + mcc"}
 
@@ -114,22 +101,22 @@ def test_it_is_not_resumed(run):
         tlzoo.resume(run.path)
 
 
-def test_slips_cost_no_time(folders, tmp_path):
+def test_slips_cost_no_time(domains, tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean 'coral'"):
-        tlzoo.adapt(folders / "bright", folders / "dim", methods=["corall"], out=tmp_path / "run")
+        tlzoo.adapt(domains / "bright", domains / "dim", methods=["corall"], out=tmp_path / "run")
     with pytest.raises(DataError, match="--target-labels none"):
-        tlzoo.adapt(folders / "bright", folders / "dim" / "digit 0", out=tmp_path / "run")
+        tlzoo.adapt(domains / "bright", domains / "dim" / "digit 0", out=tmp_path / "run")
     with pytest.raises(UsageError, match="'score' or 'none'"):
-        tlzoo.adapt(folders / "bright", folders / "dim", target_labels="some", out=tmp_path / "run")
+        tlzoo.adapt(domains / "bright", domains / "dim", target_labels="some", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_shift_tells_far_from_near(folders):
-    far = tlzoo.shift(folders / "bright", folders / "dim", backbone="tiny")
+def test_shift_tells_far_from_near(domains):
+    far = tlzoo.shift(domains / "bright", domains / "dim", backbone="tiny")
     assert far.verdict == "far"
     assert "tlzoo adapt" in far.advice
     assert far.between.a_distance > far.within.a_distance
-    near = tlzoo.shift(folders / "bright", folders / "bright", backbone="tiny")
+    near = tlzoo.shift(domains / "bright", domains / "bright", backbone="tiny")
     assert near.verdict == "near"
     assert near.shares["second"] == pytest.approx(near.shares["first"])
     assert set(near.to_dict()) >= {"between", "within", "verdict", "shares", "advice"}

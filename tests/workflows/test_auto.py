@@ -150,15 +150,10 @@ def test_refusals(digits, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_the_command_line(usual, digits, tmp_path, capsys):
-    from PIL import Image
-
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (tmp_path / "photos" / str(label)).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(tmp_path / "photos" / str(label) / f"{number:03d}.png")
+def test_the_command_line(usual, photos, tmp_path, capsys):
     words = [
         "train",
-        str(tmp_path / "photos"),
+        str(photos),
         "--recipe",
         "auto",
         "--budget",

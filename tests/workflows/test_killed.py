@@ -9,20 +9,10 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
 pytestmark = pytest.mark.slow
 
 WORDS = ["--recipe", "fine_tune", "--set", "epochs=8", "--set", "head_epochs=3"]
-
-
-@pytest.fixture(scope="module")
-def photos(digits, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (folder / str(label)).mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / str(label) / f"{number:03d}.png")
-    return folder
 
 
 def start(zoo, *words):

@@ -25,16 +25,12 @@ def named(found):
 
 
 @pytest.fixture(scope="module")
-def photos(digits, tmp_path_factory):
-    """The digits as files; one more is a copy in another format, some are copies under another label."""
-    folder = tmp_path_factory.mktemp("photos")
-    for number, (image, label) in enumerate(zip(*digits, strict=True)):
-        (folder / f"digit {label}").mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / f"digit {label}" / f"{number:03d}.png")
-    Image.fromarray(digits[0][3]).save(folder / "digit 0" / "copy.bmp")
+def photos(photos, digits):
+    """The digits; one more is a copy in another format, some are copies under another label."""
+    Image.fromarray(digits[0][3]).save(photos / "digit 0" / "copy.bmp")
     for at in WRONG:
-        Image.fromarray(digits[0][at]).save(folder / "digit 2" / f"wrong{at}.png")
-    return folder
+        Image.fromarray(digits[0][at]).save(photos / "digit 2" / f"wrong{at}.png")
+    return photos
 
 
 @pytest.fixture(scope="module")

@@ -14,26 +14,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 
 @pytest.fixture(scope="module")
-def folders(digits, tmp_path_factory):
-    root = tmp_path_factory.mktemp("domains")
-    images, labels = digits
-    for name, change in (("bright", images), ("dim", 30 + images // 4)):
-        for number, (image, label) in enumerate(zip(change, labels, strict=True)):
-            folder = root / name / f"digit {label}"
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image.astype(np.uint8)).save(folder / f"{number:03d}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(tiny, folders, tmp_path_factory):
+def run(tiny, domains, tmp_path_factory):
     """A run in which the tuned network is what is kept, whatever it is trusted."""
     out = tmp_path_factory.mktemp("tuned") / "run"
     patch = pytest.MonkeyPatch()
     patch.setattr(workflow, "choose", lambda tried: tried[-1])
     try:
         return tlzoo.adapt(
-            folders / "bright", folders / "dim", backbone="tiny", methods=["adabn"],
+            domains / "bright", domains / "dim", backbone="tiny", methods=["adabn"],
             end_to_end=["self_training"], epochs=3, out=out,
         )  # fmt: skip
     finally:
@@ -54,9 +42,9 @@ def test_a_tuned_network_is_a_way_like_any_other(run):
     assert run.evaluate().accuracy == pytest.approx(tuned["scores"]["accuracy"])
 
 
-def test_frozen_features_are_those_of_the_network_as_it_was(run, folders, tmp_path):
+def test_frozen_features_are_those_of_the_network_as_it_was(run, domains, tmp_path):
     alone = tlzoo.adapt(
-        folders / "bright", folders / "dim", backbone="tiny", methods=["adabn"], out=tmp_path / "alone"
+        domains / "bright", domains / "dim", backbone="tiny", methods=["adabn"], out=tmp_path / "alone"
     )
     mine, theirs = ({row["way"]: row for row in told(each)["ways"]} for each in (run, alone))
     assert mine["adabn"]["scores"] == theirs["adabn"]["scores"]
@@ -82,12 +70,12 @@ def test_the_command_says_how_it_was_tuned(run):
     assert run.folder.config["options"]["epochs"] == 3
 
 
-def test_slips_cost_no_time(folders, tmp_path):
+def test_slips_cost_no_time(domains, tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean 'self_training'"):
         tlzoo.adapt("nowhere/", "nowhere/", end_to_end=["self_trainin"])
     with pytest.raises(UsageError, match="epochs"):
         tlzoo.adapt(
-            folders / "bright", folders / "dim", backbone="tiny", end_to_end=["mcc"], epochs=0,
+            domains / "bright", domains / "dim", backbone="tiny", end_to_end=["mcc"], epochs=0,
             out=tmp_path / "run",
         )  # fmt: skip
     assert not (tmp_path / "run").exists()
