@@ -1,8 +1,8 @@
 """A small zoo of its own, and a way to run commands in this process."""
 
+import dataclasses
 import json
 import shutil
-from dataclasses import dataclass
 
 import pytest
 
@@ -22,7 +22,7 @@ citation = "-"
 """
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Said:
     """What a command said."""
 
@@ -35,29 +35,24 @@ class Said:
         return json.loads(self.out)
 
 
+def _asked(capfd, words):
+    try:
+        code = main([str(word) for word in words])
+    except SystemExit as stop:
+        code = stop.code or 0
+    return Said(code, *capfd.readouterr())
+
+
 @pytest.fixture
 def run(capfd):
     """Runs one command and returns its exit code and what it said."""
-
-    def call(*words):
-        try:
-            code = main(words)
-        except SystemExit as stop:
-            code = stop.code or 0
-        return Said(code, *capfd.readouterr())
-
-    return call
+    return lambda *words: _asked(capfd, words)
 
 
 @pytest.fixture
-def said(run):
-    """As `run`, but words need not be strings, and the answer is a tuple."""
-
-    def call(*words):
-        answer = run(*map(str, words))
-        return answer.code, answer.out, answer.err
-
-    return call
+def said(capfd):
+    """As `run`, which is a trained run's name in many modules; the answer is a tuple (code, out, err)."""
+    return lambda *words: dataclasses.astuple(_asked(capfd, words))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_shift_in_words_and_as_json(said, domains):
     code, text, _ = said("shift", domains / "bright", domains / "dim", "--backbone", "tiny", "-q")
     assert code == 0
     assert "A-distance" in text
-    assert "within day" in text
+    assert "within bright" in text
     _, text, _ = said("shift", domains / "bright", domains / "dim", "--backbone", "tiny", "-q", "--json")
     assert json.loads(text)["verdict"] in ("near", "shifted", "far")
 
@@ -51,12 +51,7 @@ def test_shift_in_words_and_as_json(said, domains):
         (("--backbone", "tinny"), 2, "Did you mean 'tiny'"),
     ],
 )
-def test_slips(said, domains, capsys, words, code, text):
-    try:
-        found, _, error = said(
-            "adapt", "--source", domains / "bright", "--target", domains / "dim", *words, "-q"
-        )
-    except SystemExit as stop:
-        found, error = stop.code, capsys.readouterr().err
+def test_slips(said, domains, words, code, text):
+    found, _, error = said("adapt", "--source", domains / "bright", "--target", domains / "dim", *words, "-q")
     assert found == code
     assert text in error
