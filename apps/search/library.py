@@ -135,11 +135,13 @@ def opened(source: Any) -> Library:
     Raises:
         TlzooError: There is nothing of the kind.
     """
+    reading = {"text_column": source.text_column} if source.text_column else {}
     index = tlzoo.search_index(
         source.data or None,
         backbone=source.backbone or None,
         run=source.runs[0] if source.runs else None,
         bundle=source.bundle,
+        **reading,
     )
     return Library(index)
 

@@ -43,8 +43,8 @@ def texts(tiny_text, tmp_path_factory):
     table = tmp_path_factory.mktemp("texts") / "talk.csv"
     odd = ["<script>alert(1)</script> ${1+1} {{value}} salt and soup", "soup " * 400]
     with table.open("w", newline="") as file:
-        csv.writer(file).writerows([("text",), *((line,) for line in [*COOKING.splitlines(), *odd])])
-    with served("search", data=str(table), backbone=tiny_text) as (url, _):
+        csv.writer(file).writerows([("remark",), *((line,) for line in [*COOKING.splitlines(), *odd])])
+    with served("search", data=str(table), backbone=tiny_text, text_column="remark") as (url, _):
         yield url
 
 
@@ -243,6 +243,7 @@ def test_what_may_be_named_together():
     check(card, Source(data="photos"))
     check(card, Source(data="photos", bundle=Path("b")))
     check(card, Source(data="photos", runs=(Path("r"),), backbone="tiny"))
+    check(card, Source(data="mails.csv", text_column="body"))
     for wrong in (
         Source(url="http://x", data="photos"),
         Source(bundle=Path("b"), runs=(Path("r"),)),
