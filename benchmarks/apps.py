@@ -115,7 +115,7 @@ def inspect(playwright: Any, material: Material) -> Measured:
             page.locator("#tl-picture input[type=file]").set_input_files(file)
             page.locator("#tl-picture img").wait_for()
             found.answers.append(app.answer(page.locator("#main").click, "#tl-answer", ".tl-said"))
-            page.locator("#tl-picture").get_by_label("Clear").click()
+            page.locator("#tl-picture").get_by_label("Remove Image").click()
             page.locator("#tl-answer .tl-said").wait_for(state="detached")
     found.alone = partial(of_bundle, material.elpv(), material.cells)
     return found
@@ -161,7 +161,7 @@ def search(playwright: Any, material: Material) -> Measured:
             page.locator("#tl-picture input[type=file]").set_input_files(file)
             page.locator("#tl-picture img").wait_for()
             found.answers.append(app.answer(page.locator("#main").click, "#tl-found", ".tl-hit"))
-            page.locator("#tl-picture").get_by_label("Clear").click()
+            page.locator("#tl-picture").get_by_label("Remove Image").click()
             page.locator("#tl-picture input[type=file]").wait_for(state="attached")
     found.alone = partial(of_index, material)
     return found

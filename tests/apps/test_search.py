@@ -1,6 +1,8 @@
 """Searching in a real browser: an index that gets ready, uploads, typed texts, and on from a result."""
 
+import base64
 import csv
+import io
 import re
 import threading
 from pathlib import Path
@@ -293,6 +295,18 @@ def test_pictures_that_cannot_be_shown_are_left_out(tmp_path):
     (tmp_path / "no.png").write_text("no picture")
     assert shown(tmp_path / "no.png") == ""
     assert shown(tmp_path / "nowhere.png") == ""
+
+
+def test_large_photos_are_shown_upright_and_small(tmp_path):
+    photo, turned = Image.new("RGB", (1600, 1200), (200, 30, 30)), Image.Exif()
+    photo.paste((20, 20, 220), (0, 0, 800, 1200))
+    turned[0x0112] = 6  # a quarter turn to the right shows it upright
+    photo.save(tmp_path / "photo.jpg", exif=turned)
+    address = shown(tmp_path / "photo.jpg")
+    small = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+    assert small.size == (150, 200)
+    assert small.getpixel((75, 50))[2] > 150 > small.getpixel((75, 50))[0]
+    assert small.getpixel((75, 150))[0] > 150 > small.getpixel((75, 150))[2]
 
 
 def test_long_texts_are_cut_at_their_end():
