@@ -15,28 +15,20 @@ import argparse
 import os
 import random
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+
+from app_page import App, median_call
 
 NAMES = ("mono functional", "mono defective", "poly functional", "poly defective")
 EACH, JUDGED = 15, 100
 WARM = 45
 """Seconds after which the app has surely loaded what it loads in the background."""
-WATCH = """() => {
-  window.answered = 0; window.asked = 0;
-  const box = document.querySelector('#answer');
-  new MutationObserver((changes, observer) => {
-    if (!box.querySelector('.tl-said')) return;
-    const asked = performance.getEntriesByType('resource').filter(one => /queue.join|run.predict/.test(one.name));
-    window.asked = asked[asked.length - 1].startTime; window.answered = performance.now(); observer.disconnect();
-  }).observe(box, {childList: true, subtree: true, characterData: true});
-}"""
-"""Notes when the page asked last, and when the answer stood in it."""
 
 
 def cells(folder: Path) -> tuple[Path, Path]:
@@ -56,25 +48,15 @@ def cells(folder: Path) -> tuple[Path, Path]:
     return learn, judge
 
 
-class App:
-    """`tlzoo app teach` in a process of its own, and a browser that looks at it."""
+class Teach(App):
+    """`tlzoo app teach`, used as a visitor would.
 
-    def __init__(self, playwright, port: int) -> None:
-        command = [sys.executable, "-m", "tlzoo", "app", "teach", "--port", str(port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert self.process.stdout is not None
-        self.address = next(line for line in self.process.stdout if "http" in line).split()[-4]
-        self.browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    Args:
+        playwright: Started.
+    """
 
-    def first_paint(self) -> float:
-        """Seconds from the address to the first contentful paint, and to the main button (the later of the two)."""
-        self.page = self.browser.new_page(viewport={"width": 1280, "height": 900})
-        start = time.perf_counter()
-        self.page.goto(self.address, wait_until="commit")
-        self.page.locator("#main").wait_for(state="visible", timeout=60_000)
-        return time.perf_counter() - start
+    def __init__(self, playwright) -> None:
+        super().__init__(playwright, "teach")
 
     def show(self, learn: Path) -> None:
         """Uploads the pictures of each class."""
@@ -121,29 +103,14 @@ class App:
     def answers(self, files: list[Path]) -> list[float]:
         """Seconds of each prediction: from the page's request to the answer in the page, uploads left out."""
         self.page.get_by_role("tab", name="Try it").click()
+        field = self.page.locator("#try-picture")
         found = []
         for file in files:
-            self.page.evaluate(WATCH)
-            self.page.locator("#try-picture input[type=file]").set_input_files(file)
-            self.page.wait_for_function("window.answered > 0", timeout=30_000)
-            found.append(float(self.page.evaluate("window.answered - window.asked")) / 1000)
-            self.page.evaluate(WATCH)
-            self.page.locator("#try-picture button:not([role=tab])").first.click()  # the cross takes it away
+            upload = partial(field.locator("input[type=file]").set_input_files, file)
+            found.append(self.answer(upload, "#answer", ".tl-said"))
+            field.locator("button:not([role=tab])").first.click()  # the cross takes it away
             self.page.locator("#answer .tl-said").wait_for(state="detached", timeout=30_000)
         return found
-
-    def end(self) -> None:
-        """Ends both."""
-        self.browser.close()
-        self.process.terminate()
-        self.process.wait(30)
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def bare(files: list[Path], bundle: Path) -> float:
@@ -151,13 +118,7 @@ def bare(files: list[Path], bundle: Path) -> float:
     import tlzoo
 
     loaded = tlzoo.load_bundle(bundle)
-    loaded.predict(files[:3])
-    found = []
-    for file in files:
-        start = time.perf_counter()
-        loaded.predict([file])
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+    return median_call(lambda file: loaded.predict([file]), [*files[:3], *files])
 
 
 def judged(bundle: Path, judge: Path) -> float:
@@ -200,8 +161,7 @@ def main() -> None:
         folder = Path(scratch)
         cache(folder / "cache")
         learn, judge = cells(folder)
-        app = App(playwright, free_port())
-        try:
+        with Teach(playwright) as app:
             paint = app.first_paint()
             app.show(learn)
             time.sleep(WARM)
@@ -212,8 +172,6 @@ def main() -> None:
             bundle = app.bundle(folder)
             files = sorted(path for name in NAMES for path in (judge / name).iterdir())[:40:2]
             answers = statistics.median(app.answers(files))
-        finally:
-            app.end()
         alone = bare(files, bundle)
         ours, theirs = judged(bundle, judge), judged(by_command(learn, folder), judge)
     shown = ", ".join(f"{each:.1f}" for each in seconds)

@@ -44,6 +44,21 @@ class Work:
         """Whether it has ended, one way or another."""
         return not self._thread.is_alive()
 
+    @property
+    def progress(self) -> tuple[float | None, str]:
+        """How far it is, or was when it ended: share done (None if unknown) and what is being done."""
+        return self._state
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it ended without a result, `Cancelled` where it was stopped; None while it runs."""
+        return self._error if self.over else None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was asked to stop; it may still run, or have ended before it heard of it."""
+        return self._stop.is_set()
+
     def cancel(self) -> None:
         """Asks the work to stop; it does so where it next tells how far it is."""
         self._stop.set()
@@ -72,6 +87,6 @@ class Work:
         self.seconds = time.perf_counter() - self._started
 
     def _tell(self, done: int, total: int | None, what: str) -> None:
+        self._state = (done / total if total else None, what)
         if self._stop.is_set():
             raise Cancelled
-        self._state = (done / total if total else None, what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def build(library: Library) -> gr.Blocks:
         library: What is looked through.
     """
     with page(app_card("search")) as blocks:
-        state = gr.HTML(_state(library), elem_id="tl-state", padding=False)
+        making = _making(library)
         asked = gr.State(None)
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
@@ -61,19 +62,69 @@ def build(library: Library) -> gr.Blocks:
         count.release(spoken(again), [asked, count], [head, found], show_progress="hidden")
         for piece in (begin, found):
             piece.select(spoken(more), count, [asked, head, found], show_progress="hidden")
-        _watch(blocks, library, state, begin)
+        _watch(blocks, library, making, begin)
     return blocks
 
 
-def _watch(blocks: gr.Blocks, library: Library, state: gr.HTML, begin: gr.HTML) -> None:
-    """Tells how far the index is until it is ready."""
+@dataclass(frozen=True)
+class Making:
+    """What tells of the index while it is made, and stops it.
+
+    Attributes:
+        state: How far it is, or what it holds.
+        row: Around the buttons, which nobody needs once it is ready.
+        go: The button that goes on after a stop.
+        halt: The one that stops.
+    """
+
+    state: gr.HTML
+    row: gr.Row
+    go: gr.Button
+    halt: gr.Button
+
+
+def _making(library: Library) -> Making:
+    state = gr.HTML(_state(library), elem_id="tl-state", padding=False)
+    with gr.Row(visible=False) as row:
+        go = gr.Button("Index", interactive=False, min_width=140, elem_id="tl-index")
+        halt = gr.Button("Stop", min_width=140, elem_id="tl-stop")
+    return Making(state, row, go, halt)
+
+
+def _watch(blocks: gr.Blocks, library: Library, making: Making, begin: gr.HTML) -> None:
+    """Tells how far the index is until it is ready, also where another visitor stops it or goes on."""
     timer = gr.Timer(LOOK_EVERY)
 
-    def look() -> tuple[str, str, gr.Timer]:
-        return _state(library), _begin(library), gr.Timer(active=not library.over)
+    def look() -> list[Any]:
+        ready, over = (
+            library.ready,
+            library.over,
+        )  # first, so that what is said last was said of a ready index
+        return [
+            _state(library),
+            gr.Row(visible=not ready),
+            gr.Button(interactive=over),
+            gr.Button(interactive=not over and not library.stopping),
+            _begin(library),
+            gr.Timer(active=not ready),
+        ]
 
-    for event in (blocks.load, timer.tick):
-        event(spoken(look), None, [state, begin, timer], show_progress="hidden")
+    def go_on() -> list[Any]:
+        library.begin()
+        return look()
+
+    def stop() -> list[Any]:
+        library.stop()
+        return look()
+
+    seen = [making.state, making.row, making.go, making.halt, begin, timer]
+    for event, handler in (
+        (blocks.load, look),
+        (timer.tick, look),
+        (making.go.click, go_on),
+        (making.halt.click, stop),
+    ):
+        event(spoken(handler), None, seen, queue=False, show_progress="hidden")
 
 
 def _query(texts: bool) -> Any:
@@ -104,11 +155,17 @@ def _hint(library: Library) -> str:
 
 
 def _state(library: Library) -> str:
-    """Returns what is looked through, how far it is, or why it failed."""
+    """Returns what is looked through, how far it is, or why it is not ready."""
+    share, what = library.progress
+    if library.stopped:
+        far = f" ({what})" if share else ""
+        return html.note(
+            f"Indexing was stopped{far}. What was computed is kept: press Index, and it goes on.", "warn"
+        )
     if library.error is not None:
         return html.note(sentence(library.error), "bad")
     if not library.over:
-        return html.work(*library.progress)
+        return html.work(share, f"Stopping. {what}" if library.stopping else what)
     index = library.index
     kind = "texts" if library.texts else "pictures"
     left_out = len(index) - len(index.rows) + len(index.dataset.skipped)

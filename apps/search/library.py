@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,21 +16,24 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import tlzoo
-from tlzoo.errors import TlzooError, UsageError
+from tlzoo.errors import UsageError
 
+from ..common.errors import unexpected
 from ..common.work import Cancelled, Work
 
 SIDE = 200
 """Longest side of a small picture, in pixels."""
 KEPT = 2000
 """Small pictures that are kept in memory."""
+DRAWN_AT_ONCE = 4
+"""Small pictures that are made at the same time."""
 EXAMPLES = 6
 
 _OPEN: weakref.WeakSet[Library] = weakref.WeakSet()
 
 
 class Library:
-    """An index that is being built, or is ready.
+    """An index that is being built, was stopped, or is ready; one for all visitors.
 
     Args:
         index: What `tlzoo.search_index` gave.
@@ -37,35 +43,64 @@ class Library:
         self.index = index
         self.texts: bool = index.modality == "text"
         self.small = lru_cache(KEPT)(self._small)
-        self._state: tuple[float | None, str] = (None, "Getting ready")
-        self._error: Exception | None = None
+        self._lock = threading.Lock()
         self._work = Work(self._build)
         _OPEN.add(self)
 
     @property
     def ready(self) -> bool:
         """Whether it can be asked."""
-        return self._work.over and self._error is None
+        work = self._work  # another one may take its place at any time
+        return work.over and work.error is None
 
     @property
     def over(self) -> bool:
-        """Whether it is ready, or never will be."""
+        """Whether nothing is being built: it is ready, was stopped, or failed."""
         return self._work.over
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody wished that it stops."""
+        return self._work.cancelled
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped before it was whole."""
+        return isinstance(self.error, Cancelled)
 
     @property
     def progress(self) -> tuple[float | None, str]:
         """How far it is: a share in 0..1 or None, and what is being done."""
-        return self._state
+        return self._work.progress
 
     @property
-    def error(self) -> Exception | None:
-        """Why it will never be ready."""
-        return self._error if self._work.over else None
+    def error(self) -> BaseException | None:
+        """Why it is not ready: `Cancelled` where it was stopped."""
+        return self._work.error
+
+    def begin(self) -> None:
+        """Builds it, or goes on where it was stopped; does nothing where it is being built or is ready."""
+        with self._lock:
+            if self.error is not None:
+                self._work = Work(self._build)
+
+    def stop(self) -> None:
+        """Stops building where it next tells how far it is; what was computed stays in the cache."""
+        self._work.cancel()
 
     def examples(self) -> list[int]:
         """Returns rows to begin with, spread over all of it."""
         rows = self.index.rows
         return [int(rows[at]) for at in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).astype(int))]
+
+    def draw(self, rows: Sequence[int]) -> None:
+        """Makes the small pictures of several rows at the same time, so that `small` has them.
+
+        Args:
+            rows: Of the index, of pictures.
+        """
+        with ThreadPoolExecutor(DRAWN_AT_ONCE) as pool:
+            list(pool.map(self.small, rows))
 
     def ask(self, query: Any, n: int) -> list[Any]:
         """Returns what is most like a query: a row of the index, or a path or text that is not in it.
@@ -76,10 +111,12 @@ class Library:
 
         Raises:
             UsageError: It is not ready.
-            TlzooError: The query cannot be read.
+            TlzooError: The query cannot be read, or the index failed.
         """
-        if self.error is not None:
-            raise self.error
+        if self.stopped:
+            raise UsageError("the index is not whole: it was stopped.", do="Press Index first; it goes on.")
+        if (error := self.error) is not None:
+            raise error
         if not self.ready:
             raise UsageError("the index is still being made.", do="Wait until it is ready, and ask again.")
         found: list[Any] = (
@@ -87,22 +124,18 @@ class Library:
         )
         return found
 
-    def close(self) -> None:
-        """Stops building."""
-        self._work.cancel()
-
     def _build(self, tell: Any) -> None:
         def told(done: int, total: int | None, what: str) -> None:
-            self._state = (
-                done / total if total else None,
-                f"{what}: {done:,} of {total:,}" if total else what,
-            )
-            tell(done, total, what)
+            tell(done, total, f"{what}: {done:,} of {total:,}" if total else what)
 
+        tell(0, None, "Getting ready")
         try:
             self.index.build(told)
-        except (Cancelled, TlzooError) as error:
-            self._error = error
+        except Cancelled:
+            raise
+        except Exception as error:
+            unexpected(error)
+            raise
 
     def _small(self, row: int) -> str:
         """Returns the picture of a row as an address that holds it, so that no file is served."""
@@ -117,6 +150,9 @@ def shown(item: Any) -> str:
     """
     try:
         with Image.open(item) if isinstance(item, Path) else Image.fromarray(np.asarray(item)) as whole:
+            whole.draft(
+                "RGB", (2 * SIDE, 2 * SIDE)
+            )  # photos are decoded no larger than that: four times as fast
             small = ImageOps.exif_transpose(whole).convert("RGB")
     except (OSError, ValueError, TypeError, Image.DecompressionBombError):
         return ""
@@ -135,11 +171,13 @@ def opened(source: Any) -> Library:
     Raises:
         TlzooError: There is nothing of the kind.
     """
+    reading = {"text_column": source.text_column} if source.text_column else {}
     index = tlzoo.search_index(
         source.data or None,
         backbone=source.backbone or None,
         run=source.runs[0] if source.runs else None,
         bundle=source.bundle,
+        **reading,
     )
     return Library(index)
 
@@ -147,4 +185,4 @@ def opened(source: Any) -> Library:
 def close_all() -> None:
     """Stops whatever is still being built."""
     for library in list(_OPEN):
-        library.close()
+        library.stop()

@@ -54,6 +54,7 @@ def _one_text(predictor: AppPredictor) -> None:
         if not predictor.explains or about.task != "classification" or found.said.error is not None:
             yield [answer, "", None, _off()]
             return
+        yield [answer, "", None, _off()]  # before the words: finding them keeps the processors busy
         asked = asking(predictor, text)
         for said in followed(asked):
             yield [answer, said, asked, gr.update(interactive=True)]

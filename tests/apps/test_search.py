@@ -1,9 +1,12 @@
 """Searching in a real browser: an index that gets ready, uploads, typed texts, and on from a result."""
 
+import base64
 import csv
+import io
 import re
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -43,8 +46,8 @@ def texts(tiny_text, tmp_path_factory):
     table = tmp_path_factory.mktemp("texts") / "talk.csv"
     odd = ["<script>alert(1)</script> ${1+1} {{value}} salt and soup", "soup " * 400]
     with table.open("w", newline="") as file:
-        csv.writer(file).writerows([("text",), *((line,) for line in [*COOKING.splitlines(), *odd])])
-    with served("search", data=str(table), backbone=tiny_text) as (url, _):
+        csv.writer(file).writerows([("remark",), *((line,) for line in [*COOKING.splitlines(), *odd])])
+    with served("search", data=str(table), backbone=tiny_text, text_column="remark") as (url, _):
         yield url
 
 
@@ -132,6 +135,25 @@ class TestPictures:
             assert answer.status in (403, 404)
 
 
+@pytest.fixture
+def halfway(monkeypatch, request):
+    """Holds an index of 120 pictures after 64, until `go_on` is set; `computed` says how many were at a time."""
+    held = SimpleNamespace(reached=threading.Event(), go_on=threading.Event(), computed=[])
+    real = Extractor._computed
+
+    def slow(self, pixels):
+        if len(held.computed) == 2:
+            held.reached.set()
+            assert held.go_on.wait(30)
+        held.computed.append(len(pixels))
+        return real(self, pixels)
+
+    monkeypatch.setattr(Extractor, "_computed", slow)
+    monkeypatch.setattr("tlzoo.features.cache.VERSION", request.node.nodeid)
+    yield held
+    held.go_on.set()
+
+
 @pytest.mark.usefixtures("tiny")
 class TestGettingReady:
     @pytest.mark.slow
@@ -155,6 +177,52 @@ class TestGettingReady:
             page.locator(".tl-example").first.wait_for()
             expect(page.locator("#tl-state")).to_contain_text("120 pictures")
 
+    @pytest.mark.slow
+    def test_a_visitor_stops_it_and_it_goes_on(self, tiny, photos, look, halfway):
+        """Everybody is told so, nothing half is there, and Index computes only what is missing."""
+        with served("search", data=str(photos), backbone=tiny) as (url, _):
+            page, other = look(url).open(), look(url, PHONE).open()
+            state = page.locator("#tl-state")
+            expect(state).to_contain_text("features: 64 of 120")
+            page.locator("#tl-stop").click()
+            expect(state).to_contain_text("Stopping. features: 64 of 120")
+            expect(page.locator("#tl-stop")).to_be_disabled()
+            expect(page.locator("#tl-index")).to_be_disabled()
+            halfway.go_on.set()
+            for each in (page, other):
+                expect(each.locator("#tl-state")).to_contain_text(
+                    "Indexing was stopped (features: 96 of 120). What was computed is kept: press Index"
+                )
+                assert each.locator(".tl-example").count() == 0
+            upload(page, photos / "digit 1" / "050.png")
+            expect(page.get_by_text("The index is not whole: it was stopped")).to_be_visible()
+            page.locator("#tl-index").click()
+            for each in (page, other):
+                each.locator(".tl-example").first.wait_for()
+                expect(each.locator("#tl-state")).to_contain_text("120 pictures")
+                expect(each.locator("#tl-index")).not_to_be_visible()
+            assert halfway.computed == [32, 32, 32, 24]
+
+    def test_a_stopped_index_holds_nothing_half_and_goes_on(self, tiny, photos, halfway):
+        library = library_module.opened(Source(data=str(photos), backbone=tiny))
+        assert halfway.reached.wait(30)
+        library.begin()  # it is being built
+        library.stop()
+        assert (library.stopping, library.stopped, library.over) == (True, False, False)
+        halfway.go_on.set()
+        library._work._thread.join(30)
+        assert (library.stopped, library.ready) == (True, False)
+        assert "_built" not in vars(library.index)
+        with pytest.raises(UsageError, match="not whole"):
+            library.ask(0, 3)
+        library.begin()
+        library._work._thread.join(30)
+        assert (library.stopped, library.ready) == (False, True)
+        assert halfway.computed == [32, 32, 32, 24]
+        library.begin()  # it is ready
+        assert library.ready
+        assert len(library.ask(0, 3)) == 3
+
     def test_closing_stops_it(self, tiny, photos, monkeypatch):
         started, go_on = threading.Event(), threading.Event()
 
@@ -174,17 +242,26 @@ class TestGettingReady:
         assert library.over
         assert not library.ready
 
-    def test_a_failure_is_told_on_the_page(self, tiny, photos, look, monkeypatch):
+    def test_a_failure_is_told_on_the_page_and_index_tries_again(self, tiny, photos, look, monkeypatch):
         from tlzoo.errors import DataError
 
+        failures, real = [RuntimeError("a riddle"), DataError("nothing of it can be read.")], Extractor._pass
+
         def broken(self, *given):
-            raise DataError("nothing of it can be read.", allowed="whole pictures.")
+            if failures:
+                raise failures.pop()
+            return real(self, *given)
 
         monkeypatch.setattr(Extractor, "_pass", broken)
         monkeypatch.setattr("tlzoo.features.cache.VERSION", 10**6 + 2)
         with served("search", data=str(photos), backbone=tiny) as (url, _):
             page = look(url, DESK).open()
-            expect(page.locator("#tl-state [role=alert]")).to_contain_text("Nothing of it can be read")
+            alert = page.locator("#tl-state [role=alert]")
+            expect(alert).to_contain_text("Nothing of it can be read")
+            page.locator("#tl-index").click()
+            expect(alert).to_contain_text("Something went wrong inside the app")
+            page.locator("#tl-index").click()
+            page.locator(".tl-example").first.wait_for()
 
 
 @pytest.mark.usefixtures("tiny_text")
@@ -220,6 +297,18 @@ def test_pictures_that_cannot_be_shown_are_left_out(tmp_path):
     assert shown(tmp_path / "nowhere.png") == ""
 
 
+def test_large_photos_are_shown_upright_and_small(tmp_path):
+    photo, turned = Image.new("RGB", (1600, 1200), (200, 30, 30)), Image.Exif()
+    photo.paste((20, 20, 220), (0, 0, 800, 1200))
+    turned[0x0112] = 6  # a quarter turn to the right shows it upright
+    photo.save(tmp_path / "photo.jpg", exif=turned)
+    address = shown(tmp_path / "photo.jpg")
+    small = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+    assert small.size == (150, 200)
+    assert small.getpixel((75, 50))[2] > 150 > small.getpixel((75, 50))[0]
+    assert small.getpixel((75, 150))[0] > 150 > small.getpixel((75, 150))[2]
+
+
 def test_long_texts_are_cut_at_their_end():
     assert cut("one  two\nthree", 20) == "one two three"
     assert cut("a" * 50, 10) == "a" * 9 + "…"
@@ -243,6 +332,7 @@ def test_what_may_be_named_together():
     check(card, Source(data="photos"))
     check(card, Source(data="photos", bundle=Path("b")))
     check(card, Source(data="photos", runs=(Path("r"),), backbone="tiny"))
+    check(card, Source(data="mails.csv", text_column="body"))
     for wrong in (
         Source(url="http://x", data="photos"),
         Source(bundle=Path("b"), runs=(Path("r"),)),

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tlzoo.backbones.load import load_backbone
 from tlzoo.data.load import load
+from tlzoo.errors import DataError
 from tlzoo.features.cache import FeatureCache
 from tlzoo.features.engines import GraphEngine
 from tlzoo.features.extract import Extractor
@@ -67,3 +70,58 @@ def test_progress_ends_at_the_number_of_images(backbone, digits, tmp_path):
         backbone, load(digits), engine_name="graph", cache=cache, progress=lambda *w: told.append(w)
     ).plain()
     assert told[-1] == (120, 120, "features")
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(rows):
+    def tell(done, total, what):
+        if done >= rows:
+            raise Stopped
+
+    return tell
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Notes how many images are computed at a time."""
+    seen, real = [], Extractor._computed
+    monkeypatch.setattr(
+        Extractor, "_computed", lambda self, pixels: seen.append(len(pixels)) or real(self, pixels)
+    )
+    return seen
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_an_interrupted_pass_goes_on_where_it_was(extractor, tmp_path, computed, views):
+    def features(each):
+        return each.views(np.arange(120)[::-1], TURNS, 1, seed=1)[0] if views else each.plain()
+
+    with pytest.raises(Stopped):
+        features(replace(extractor, progress=stop_after(64)))
+    assert computed == [32, 32]
+    told = []
+    found = np.array(features(replace(extractor, progress=lambda *said: told.append(said[:2]))))
+    assert computed[2:] == [32, 24]
+    assert told == [(96, 120), (120, 120)]
+    whole = features(replace(extractor, cache=FeatureCache(tmp_path / "other")))
+    np.testing.assert_array_equal(found, whole)
+
+
+def test_broken_images_before_an_interruption_still_count(backbone, tmp_path, digits):
+    """More than the tolerated share is refused, however often somebody stopped on the way."""
+    for number in range(100):
+        folder = tmp_path / "data" / str(digits[1][number])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(digits[0][number]).save(folder / f"{number:03d}.png")
+    dataset = replace(load(tmp_path / "data"), tolerance=0.025)
+    for at in (3, 5, 80):
+        dataset.items[at].write_bytes(dataset.items[at].read_bytes()[:-60])
+    extractor = Extractor(backbone, dataset, engine_name="graph", cache=FeatureCache(tmp_path / "c"))
+    with pytest.raises(Stopped):
+        replace(extractor, progress=stop_after(30)).plain()
+    for _ in range(2):
+        with pytest.raises(DataError, match="3 of"):
+            extractor.plain()

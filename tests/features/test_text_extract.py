@@ -30,13 +30,14 @@ def extractor(backbone, dataset, tmp_path):
 @pytest.fixture
 def counted(monkeypatch):
     """Counts the texts that an engine computes."""
-    seen, computed = [], text_extract.computed
+    seen, batches = [], text_extract.batches
 
-    def counting(engine, inputs, indices, width, tell=None):
-        seen.extend(indices.tolist())
-        return computed(engine, inputs, indices, width, tell)
+    def counting(engine, inputs, indices):
+        for chosen, vectors in batches(engine, inputs, indices):
+            seen.extend(indices[chosen].tolist())
+            yield chosen, vectors
 
-    monkeypatch.setattr(text_extract, "computed", counting)
+    monkeypatch.setattr(text_extract, "batches", counting)
     return TextExtractor, seen
 
 
@@ -83,6 +84,7 @@ def test_other_lengths_are_other_features(backbone, dataset, tiny_text, tmp_path
 def test_an_interrupted_pass_goes_on_where_it_was(backbone, dataset, tmp_path, counted, monkeypatch):
     kind, seen = counted
     monkeypatch.setattr(text_extract, "KEPT_AT_ONCE", 30)
+    monkeypatch.setattr(text_extract, "BATCH_TEXTS", 10)
 
     def stop(done, total, what):
         if what == "features" and done > 60:
@@ -90,10 +92,12 @@ def test_an_interrupted_pass_goes_on_where_it_was(backbone, dataset, tmp_path, c
 
     with pytest.raises(KeyboardInterrupt):
         kind(backbone, dataset, "graph", tmp_path, stop).plain()
-    assert len(seen) == 87
+    assert len(seen) == 70
+    before = set(seen)
     seen.clear()
     features = kind(backbone, dataset, "graph", tmp_path).plain()
-    assert len(seen) == 27
+    assert len(seen) == 17
+    assert not before & set(seen)
     whole = TextExtractor(backbone, dataset, "graph", tmp_path / "other").plain()
     np.testing.assert_allclose(features, whole, atol=1e-5)
 

@@ -120,9 +120,14 @@ def test_a_run_searches_with_its_own_weights(index, tuned, photos):
     assert own.search(photos / key, 1)[0].key == key
 
 
-def test_a_bundle_searches_with_its_signature(tuned, photos, tmp_path):
-    bundle = tmp_path / "digits"
-    tuned.export(bundle)
+@pytest.fixture(scope="module")
+def bundle(tuned, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "digits"
+    tuned.export(folder)
+    return folder
+
+
+def test_a_bundle_searches_with_its_signature(tuned, bundle, photos, tmp_path):
     index = tlzoo.search_index(photos, bundle=bundle).build()
     own = tlzoo.search_index(run=tuned.path).build()
     np.testing.assert_allclose(
@@ -163,6 +168,25 @@ def test_building_can_be_stopped(digits, tmp_path):
     with pytest.raises(Stopped):
         index.build(tell)
     assert len(index.build().like(0)) == 3
+
+
+def test_a_bundle_that_was_stopped_goes_on_where_it_was(bundle, photos, monkeypatch):
+    class Stopped(Exception):
+        pass
+
+    def stop(done, total, what):
+        if done >= 48:
+            raise Stopped
+
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr("tlzoo.features.cache.VERSION", "stopped")
+        with pytest.raises(Stopped):
+            tlzoo.search_index(photos, bundle=bundle).build(stop)
+        index = tlzoo.search_index(photos, bundle=bundle).build(lambda *said: told.append(said[:2]))
+    assert told == [(64, 121), (80, 121), (96, 121), (112, 121), (121, 121)]
+    whole = tlzoo.search_index(photos, bundle=bundle).build()
+    assert [hit.key for hit in index.like(7, 20)] == [hit.key for hit in whole.like(7, 20)]
 
 
 def test_refusals(index, tuned, photos, tmp_path):

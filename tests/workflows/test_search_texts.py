@@ -1,6 +1,7 @@
 """Finding texts that are alike: tables, files of texts, typed queries."""
 
 import csv
+import json
 
 import pytest
 
@@ -34,6 +35,48 @@ def test_a_table_without_labels_is_enough(tmp_path):
     assert len(index) == len(COOKING.splitlines())
     (hit,) = index.search(COOKING.splitlines()[3], 1)
     assert (hit.key, hit.label) == ("row:5", None)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_the_column_of_the_texts_may_have_any_name(kind, tmp_path):
+    """With a column beside it that would be taken for the texts, and one that is no label."""
+    lines, table = COOKING.splitlines(), tmp_path / f"mails.{kind}"
+    rows = [{"title": f"No {number}", "what it says": line} for number, line in enumerate(lines)]
+    with table.open("w", newline="") as file:
+        if kind == "csv":
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        else:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    index = tlzoo.search_index(table, backbone="tiny_text", text_column="what it says")
+    assert list(index.dataset.items) == lines
+    assert tlzoo.search_index(table, backbone="tiny_text").dataset.items[0] == "No 0"
+
+
+def test_a_labelled_table_keeps_its_labels_beside_a_named_column(tmp_path):
+    (tmp_path / "mails.csv").write_text("mail,label\nAdd salt.,kitchen\nDig here.,garden\nStir.,kitchen\n")
+    index = tlzoo.search_index(tmp_path / "mails.csv", backbone="tiny_text", text_column="mail")
+    assert index.dataset.words() == ["kitchen", "garden", "kitchen"]
+
+
+def test_a_missing_column_is_told_with_those_that_are_there(tmp_path):
+    (tmp_path / "mails.csv").write_text("mail,kind\nAdd salt.,a\nDig here.,b\n")
+    with pytest.raises(DataError, match="no column 'male'; it has 'mail', 'kind'") as caught:
+        tlzoo.search_index(tmp_path / "mails.csv", backbone="tiny_text", text_column="male")
+    assert "--text-column 'mail'" in str(caught.value)
+    with pytest.raises(DataError, match="it has 'mail', 'kind'") as caught:
+        tlzoo.search_index(tmp_path / "mails.csv", backbone="tiny_text")
+    assert "--text-column 'mail'" in str(caught.value)
+
+
+def test_a_column_of_what_is_no_table_is_refused(tmp_path):
+    for number, line in enumerate(GARDEN.splitlines()):
+        (tmp_path / f"{number}.txt").write_text(line)
+    with pytest.raises(UsageError, match="mail"):
+        tlzoo.search_index(tmp_path, backbone="tiny_text", text_column="mail")
+    with pytest.raises(UsageError, match="text_column, and no data"):
+        tlzoo.search_index(run=tmp_path, text_column="mail")
 
 
 def test_files_of_texts_need_no_order(tmp_path):

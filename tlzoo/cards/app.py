@@ -36,7 +36,7 @@ class AppCard(BaseModel):
     needs_one: bool = False
     several_runs: bool = False
     beside: tuple[Takes, ...] = ()
-    options: tuple[Literal["backbone", "tensorboard"], ...] = ()
+    options: tuple[Literal["backbone", "text_column", "tensorboard"], ...] = ()
     modality: Literal["image", "text", "any"] = "any"
     data: str
     licence: str

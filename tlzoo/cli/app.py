@@ -13,6 +13,7 @@ _EXAMPLES = """\
   tlzoo app teach                                        teach a model with your own pictures or texts
   tlzoo app teach --port 8080 --max-upload-mb 500
   tlzoo app search --data photos/
+  tlzoo app search --data mails.csv --text-column body
   tlzoo app compare --runs runs/first runs/second
   tlzoo app inspect --bundle models/elpv
   tlzoo app inspect --url http://localhost:8501/v1/models/elpv"""
@@ -62,6 +63,7 @@ def add(subparsers: Subparsers) -> None:
         "--backbone", default="", metavar="NAME", help="whose features search compares"
     )
     completes(backbone, "backbone")
+    group.add_argument("--text-column", default="", metavar="NAME", help="the column of texts in a table")
     group.add_argument("--tensorboard", default="", metavar="URL", help="where a TensorBoard shows the runs")
     group = parser.add_argument_group("serving")
     group.add_argument(
@@ -95,6 +97,7 @@ def _app(arguments: argparse.Namespace) -> int:
         folder=arguments.folder,
         data=arguments.data,
         backbone=arguments.backbone,
+        text_column=arguments.text_column,
         tensorboard=arguments.tensorboard,
     )
     launch = Launch(arguments.host, arguments.port, arguments.share, arguments.max_upload_mb, arguments.quiet)

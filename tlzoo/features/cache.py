@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,7 +70,34 @@ class FeatureCache:
         """Keeps features float32 (n, d), whole or not at all, and returns them memory-mapped."""
         with paths.replacing(self._path(key)) as file:
             np.save(file, features, allow_pickle=False)
+        self._part(key).unlink(missing_ok=True)
         return np.load(self._path(key), mmap_mode="r", allow_pickle=False)
+
+    def get_part(self, key: FeatureKey) -> np.ndarray | None:
+        """Returns what an interrupted pass left of the features of `key`, float32 (m, d), or None."""
+        try:
+            found: np.ndarray = np.load(self._part(key), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return found
+
+    def put_part(self, key: FeatureKey, features: np.ndarray) -> None:
+        """Keeps what there is of an interrupted pass, for the next one; `put` lets go of it.
+
+        Args:
+            key: Of the whole features.
+            features: float32 (m, d), NaN where a row is not computed; those at the end are not kept.
+        """
+        known = np.flatnonzero(np.isfinite(features).all(axis=1))
+        if len(known):
+            with (
+                suppress(OSError),
+                paths.replacing(self._part(key)) as file,
+            ):  # what interrupted it matters more
+                np.save(file, features[: known[-1] + 1], allow_pickle=False)
 
     def _path(self, key: FeatureKey) -> Path:
         return self.root / key.digest[:2] / f"{key.digest}.npy"
+
+    def _part(self, key: FeatureKey) -> Path:
+        return self._path(key).with_suffix(".part.npy")

@@ -81,11 +81,31 @@ class Extractor:
         return self.cache.put(key, self._pass(key, indices, policy))
 
     def _pass(self, key: FeatureKey, indices: np.ndarray, policy: Augment | None) -> np.ndarray:
+        features = self._begun(key, len(indices))
+        try:
+            self._fill(features, key, indices, policy)
+        except BaseException:
+            self.cache.put_part(key, features)
+            raise
+        return features
+
+    def _begun(self, key: FeatureKey, count: int) -> np.ndarray:
+        """Returns features float32 (count, d): what an interrupted pass left, NaN elsewhere."""
+        features = np.full((count, self.backbone.card.features), np.nan, np.float32)
+        part = self.cache.get_part(key)
+        if part is not None and part.shape[1:] == features.shape[1:] and len(part) <= count:
+            features[: len(part)] = part
+        return features
+
+    def _fill(
+        self, features: np.ndarray, key: FeatureKey, indices: np.ndarray, policy: Augment | None
+    ) -> None:
+        """Computes the rows that are NaN; broken images among them are looked at again, so that all are counted."""
         what = "features" if policy is None else f"features, view {key.view}"
-        features = np.full((len(indices), self.backbone.card.features), np.nan, np.float32)
+        missing = indices[np.isnan(features).any(axis=1)]
         row = {int(index): at for at, index in enumerate(indices)}
-        stream = stream_pixels(self.dataset, indices, self.backbone.size, self.resize, STREAM_BATCH)
-        done = 0
+        stream = stream_pixels(self.dataset, missing, self.backbone.size, self.resize, STREAM_BATCH)
+        done = len(indices) - len(missing)
         for pixels, chosen in stream:
             if policy is not None:
                 pixels = _changed(pixels, chosen, policy, key)
@@ -93,7 +113,6 @@ class Extractor:
             done += len(pixels)
             if self.progress:
                 self.progress(done, len(indices), what)
-        return features
 
     def _computed(self, pixels: np.ndarray) -> np.ndarray:
         step = self.engine.batch_size

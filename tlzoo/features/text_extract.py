@@ -26,7 +26,7 @@ BATCH_TOKENS = 4096
 BATCH_TEXTS = 64
 """Texts of a batch, at most."""
 KEPT_AT_ONCE = 4096
-"""Texts after which vectors are written down, so that an interrupted pass goes on where it was."""
+"""Texts after which vectors are written down, so that a killed pass loses no more; an interrupted one loses none."""
 
 VERSION = 1
 """Raised whenever pooling or packing changes what comes out."""
@@ -74,11 +74,25 @@ class TextExtractor:
         rows = np.array(sorted(first.values()), np.int64)
         for at in range(0, len(rows), KEPT_AT_ONCE):
             some = rows[at : at + KEPT_AT_ONCE]
-            features[some] = computed(self.engine, self.inputs, some, width, self._telling(at, len(rows)))
-            store.put([digests[row] for row in some], features[some])
+            features[some] = self._kept(store, some, width, self._telling(at, len(rows)))
         if len(missing) > len(rows):
             features[missing] = features[[first[digests[row]] for row in missing]]
         return features
+
+    def _kept(
+        self, store: VectorStore, rows: np.ndarray, width: int, tell: Callable[[int], None] | None
+    ) -> np.ndarray:
+        """Computes some texts and keeps them; what is computed stays, also where `tell` ends the pass."""
+        found, done = np.empty((len(rows), width), np.float32), np.zeros(len(rows), bool)
+        try:
+            for chosen, vectors in batches(self.engine, self.inputs, rows):
+                found[chosen], done[chosen] = vectors, True
+                if tell:
+                    tell(int(done.sum()))
+        finally:
+            if done.any():
+                store.put([self.dataset.digests[row] for row in rows[done]], found[done])
+        return found
 
     def views(self, indices: np.ndarray, policy: Augment, count: int, seed: int) -> list[np.ndarray]:
         """Refuses augmented copies: nothing that leaves every text's label alone is known."""
@@ -137,13 +151,7 @@ def features_of(
     return computed(engine, inputs, indices, backbone.card.features)
 
 
-def computed(
-    engine: TextEngine,
-    inputs: Tokens | Strings,
-    indices: np.ndarray,
-    width: int,
-    tell: Callable[[int], None] | None = None,
-) -> np.ndarray:
+def computed(engine: TextEngine, inputs: Tokens | Strings, indices: np.ndarray, width: int) -> np.ndarray:
     """Returns features float32 (m, width) of some texts, in their order, whatever the order they are computed in.
 
     Args:
@@ -151,15 +159,25 @@ def computed(
         inputs: Texts as the backbone eats them.
         indices: Which of them, int (m,).
         width: Length of a feature vector.
-        tell: Told how many are done.
     """
-    features, done = np.empty((len(indices), width), np.float32), 0
-    for chosen in by_length(inputs.lengths[indices], engine.multiple):
-        features[chosen] = engine(inputs.read(indices[chosen], engine.multiple))
-        done += len(chosen)
-        if tell:
-            tell(done)
+    features = np.empty((len(indices), width), np.float32)
+    for chosen, vectors in batches(engine, inputs, indices):
+        features[chosen] = vectors
     return features
+
+
+def batches(
+    engine: TextEngine, inputs: Tokens | Strings, indices: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields which of some texts were computed, positions int64 (b,), and their features float32 (b, d).
+
+    Args:
+        engine: Computes them.
+        inputs: Texts as the backbone eats them.
+        indices: Which of them, int (m,).
+    """
+    for chosen in by_length(inputs.lengths[indices], engine.multiple):
+        yield chosen, engine(inputs.read(indices[chosen], engine.multiple))
 
 
 def _vocabularies(network: keras.Model) -> str:

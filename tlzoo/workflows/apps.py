@@ -30,6 +30,7 @@ class Source:
         folder: Folder of pictures or texts.
         data: A folder, a table, or a data set's name.
         backbone: Whose features are compared.
+        text_column: Column of the texts, where the data is a table.
         tensorboard: Address of a TensorBoard that shows the runs.
     """
 
@@ -39,6 +40,7 @@ class Source:
     folder: Path | None = None
     data: str = ""
     backbone: str = ""
+    text_column: str = ""
     tensorboard: str = ""
 
     def given(self) -> list[str]:
@@ -53,8 +55,8 @@ class Source:
         return [name for name, value in named.items() if value]
 
     def options(self) -> list[str]:
-        """Returns the names of the options that were given."""
-        return [name for name in ("backbone", "tensorboard") if getattr(self, name)]
+        """Returns the names of the options that were given, as cards call them."""
+        return [name for name in ("backbone", "text_column", "tensorboard") if getattr(self, name)]
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ def check(card: AppCard, source: Source) -> None:
     wrong = [one for one in given if one not in card.takes]
     wrong += [one for one in source.options() if one not in card.options]
     if wrong or (len(given) > 1 and not described) or (len(source.runs) > 1 and not card.several_runs):
+        named = (f"--{one.replace('_', '-')}" for one in [*given, *source.options()])
         raise UsageError(
-            f"app '{card.name}' on {', '.join(f'--{one}' for one in [*given, *source.options()])}.",
+            f"app '{card.name}' on {', '.join(named)}.",
             allowed=takes,
             do=f"Leave out what it does not take: tlzoo app {card.name} --help",
         )

@@ -130,14 +130,17 @@ class BundleEncoder:
         kept = cache.get(key)
         if kept is not None and len(kept) == len(dataset):
             return kept
-        rows: list[np.ndarray | None] = []
-        for row in self.bundle.features(dataset.items):
-            rows.append(row)
-            if progress and (len(rows) % 16 == 0 or len(rows) == len(dataset)):
-                progress(len(rows), len(dataset), "features")
-        width = next((len(row) for row in rows if row is not None), 1)
-        missing = np.full(width, np.nan, np.float32)
-        return cache.put(key, np.stack([missing if row is None else row for row in rows]))
+        part = cache.get_part(key)
+        rows: list[np.ndarray | None] = [] if part is None or len(part) > len(dataset) else [*part]
+        try:
+            for row in self.bundle.features(dataset.items[len(rows) :]):
+                rows.append(row)
+                if progress and (len(rows) % 16 == 0 or len(rows) == len(dataset)):
+                    progress(len(rows), len(dataset), "features")
+        except BaseException:
+            cache.put_part(key, _stacked(rows))
+            raise
+        return cache.put(key, _stacked(rows))
 
     def one(self, item: Any) -> np.ndarray:
         """Returns features float32 (d,) of one item."""
@@ -160,6 +163,13 @@ class BundleEncoder:
             engine="bundle",
             dataset=dataset.fingerprint,
         )
+
+
+def _stacked(rows: list[np.ndarray | None]) -> np.ndarray:
+    """Returns features float32 (n, d), NaN where an item could not be read."""
+    width = next((len(row) for row in rows if row is not None), 1)
+    missing = np.full(width, np.nan, np.float32)
+    return np.stack([missing if row is None else row for row in rows]) if rows else missing[None]
 
 
 def read_text(item: Any) -> str:

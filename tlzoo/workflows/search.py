@@ -232,7 +232,8 @@ def search_index(
         options: How the data is read; see `tlzoo.load`.
 
     Raises:
-        UsageError: Nothing to look through was named, several of the others, or one of the other modality.
+        UsageError: Nothing to look through was named, several of the others, one of the other modality, or how to
+            read no data.
         DataError: The data holds nothing that can be read.
     """
     from tlzoo.workflows.prepare import BACKBONES
@@ -240,6 +241,12 @@ def search_index(
     from tlzoo.workflows.search_items import open_items
 
     encoders.refuse_several(backbone=backbone, run=run, bundle=bundle)
+    if data is None and options:
+        raise UsageError(
+            f"{', '.join(options)}, and no data that is read so.",
+            allowed="options of reading beside data.",
+            do="Name the data, or leave them out.",
+        )
     if run is not None:
         run = run if isinstance(run, Run) else Run(run)
     if data is None and run is None:

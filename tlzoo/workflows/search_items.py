@@ -42,7 +42,10 @@ def open_items(source: Any, progress: Progress | None = None, **options: Any) ->
     except DataError as error:
         try:
             return load_bare(path, progress=progress, **{**options, "modality": "text"})
-        except (DataError, UsageError):
+        except DataError as unlabelled:
+            # Who names the column of the texts is told of that one, not of labels that nobody needs here.
+            raise (unlabelled if "text_column" in options else error) from None
+        except UsageError:
             raise error from None
 
 
