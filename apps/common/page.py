@@ -11,6 +11,7 @@ from tlzoo.cards.app import AppCard
 from tlzoo.errors import TlzooError
 
 from . import html
+from .fitting import refuse_others
 from .predictor import AppPredictor
 from .values import About
 
@@ -30,7 +31,12 @@ def page(
         card: Of the app.
         predictor: The model; None where the app has none of its own.
         opened: Whether the card is unfolded.
+
+    Raises:
+        UsageError: The model is known not to be one that the app is for.
     """
+    if predictor is not None:
+        refuse_others(card, predictor)
     with gr.Blocks(
         title=f"{card.title} · tlzoo", analytics_enabled=False, delete_cache=KEEP_UPLOADS
     ) as blocks:
