@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gradio as gr
 
@@ -55,6 +56,15 @@ def page(
             blocks.load(look, None, [state, told], show_progress="hidden")
             timer = gr.Timer(LOOK_EVERY)
             timer.tick(lambda: html.condition(predictor.ready()), None, state, show_progress="hidden")
+
+
+def tabs(**options: Any) -> gr.Tabs:
+    """Returns tabs that stand in two rows where one is too narrow, on a phone: none hides behind a menu.
+
+    Args:
+        options: Of `gr.Tabs`.
+    """
+    return gr.Tabs(overflow_behavior="wrap", **options)
 
 
 def _known(predictor: AppPredictor | None) -> About | None:

@@ -18,7 +18,7 @@ from ..common.evidence import QUIET, choices, evidence
 from ..common.evidence import wire as wire_evidence
 from ..common.fields import by_path
 from ..common.fitting import described
-from ..common.page import page
+from ..common.page import page, tabs
 from ..common.predictor import AppPredictor
 from ..common.sheet import Sheet
 from ..common.values import About, Answer
@@ -40,12 +40,12 @@ def build(predictor: AppPredictor) -> gr.Blocks:
         UsageError: It is known to be something else.
     """
     with page(app_card("inspect"), predictor) as blocks:
-        with gr.Tabs() as tabs:
+        with tabs() as both:
             with gr.Tab("One picture", id="one"):
                 picture, opened = _one_picture(predictor)
             with gr.Tab("Many pictures", id="many"):
                 parts = _many_pictures(predictor)
-        _open_rows(parts, predictor, [tabs, picture, opened])
+        _open_rows(parts, predictor, [both, picture, opened])
     return blocks
 
 

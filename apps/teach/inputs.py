@@ -12,6 +12,7 @@ import gradio as gr
 
 from ..common import uploads
 from ..common.errors import spoken
+from ..common.page import tabs
 from ..common.session import Visits
 from . import gather, samples
 from .lesson import Lesson
@@ -83,7 +84,7 @@ def draw(offered: dict[str, Any]) -> Inputs:
     )
     with gr.Row(elem_classes=["tl-examples"]):
         buttons = {name: gr.Button(name, size="sm", min_width=120) for name in offered}
-    with gr.Tabs(selected="pictures") as tabs:
+    with tabs(selected="pictures") as kinds:
         with gr.Tab("Pictures", id="pictures") as first:
             pictures = _slots(_gallery)
         with gr.Tab("Texts", id="texts") as second:
@@ -100,7 +101,7 @@ def draw(offered: dict[str, Any]) -> Inputs:
                 label_column = gr.Textbox(label="Column of labels (empty: find it)", max_lines=1)
     for tab, name in ((first, "pictures"), (second, "texts"), (third, "file")):
         tab.select(partial(str, name), None, kind, show_progress="hidden", api_visibility="private")
-    return Inputs(kind, pictures, texts, upload, (text_column, label_column), tabs, buttons)
+    return Inputs(kind, pictures, texts, upload, (text_column, label_column), kinds, buttons)
 
 
 def _slots(box: Callable[[int], Any]) -> Slots:

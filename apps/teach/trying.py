@@ -12,6 +12,7 @@ import gradio as gr
 from ..common import html
 from ..common.errors import sentence, spoken, unexpected
 from ..common.fields import by_path
+from ..common.page import tabs
 from ..common.session import Visits
 from ..common.work import Cancelled
 from . import helped, results, taking
@@ -76,7 +77,7 @@ def draw(visits: Visits[Lesson], repository: Path | None) -> Trying:
     with gr.Column(visible=False, elem_id="result") as part:
         gr.HTML('<div class="tl-step"><h2>3. Try it</h2></div>', padding=False)
         summary = gr.HTML(elem_id="summary", padding=False)
-        with gr.Tabs():
+        with tabs():
             with gr.Tab("Try it"):
                 tried = _draw_try(visits)
             with gr.Tab("How good is it?"):
