@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -14,7 +15,8 @@ from ..common.session import Visits
 from ..common.work import Cancelled
 from .lesson import Lesson
 
-MINUTES = 3
+MINUTES = 5
+"""Minutes offered: on two cores enough for several trainings from scratch of the usual network."""
 NAMES = {
     "run": "your model",
     "scratch": "the same network from scratch",
@@ -35,7 +37,9 @@ def draw(visits: Visits[Lesson]) -> gr.HTML:
         "nothing, several times, for as long as you allow; then both answer the same held-back examples."
     )
     with gr.Row(elem_classes=["tl-controls"]):
-        minutes = gr.Slider(1, 60, MINUTES, step=1, label="Minutes it may take", elem_id="verdict-minutes")
+        minutes = gr.Slider(
+            1, 60, MINUTES, step=1, label="Minutes it may take", buttons=[], elem_id="verdict-minutes"
+        )
         ask = gr.Button("Did transfer help?", elem_id="verdict", min_width=160)
         stop = gr.Button("Stop", elem_id="stop-verdict", interactive=False, min_width=100)
     state = gr.HTML(elem_id="verdict-state", padding=False)
@@ -48,15 +52,23 @@ def draw(visits: Visits[Lesson]) -> gr.HTML:
 def _asked(lesson: Lesson, minutes: float) -> Iterator[tuple[Any, Any, str]]:
     free, busy = ((gr.update(interactive=not going), gr.update(interactive=going)) for going in (False, True))
     try:
-        work = lesson.verdict(60.0 * minutes)
-        for share, what in work.follow():
-            yield *busy, html.work(share, what)
+        work, begun = lesson.verdict(60.0 * minutes), time.monotonic()
+        for _, what in work.follow():
+            spent = (time.monotonic() - begun) / 60
+            words = f"{spent:.1f} of {minutes:.0f} minutes at most. {_named(what)}"
+            yield *busy, html.work(min(1.0, spent / minutes), words)
         yield *free, told(work.result)
     except Cancelled:
         yield *free, html.note("Stopped. Asked again, it goes on where it was.")
     except Exception as error:
         unexpected(error)
         yield *free, html.note(sentence(error), "bad")
+
+
+def _named(what: str) -> str:
+    """Returns what begins with a learner's name in words of the page."""
+    name = next((name for name in NAMES if what.startswith((f"{name},", f"{name} "))), "")
+    return NAMES[name] + what.removeprefix(name) if name else what
 
 
 def told(verdict: Any) -> str:
@@ -78,7 +90,7 @@ def _word(verdict: Any) -> str:
     gain = verdict.gain
     if gain is None:
         title = "Not known yet"
-        words = "There was time for fewer than two trainings of each, which say nothing. Allow more minutes."
+        words = "There was time for fewer than two trainings of each, which say nothing. Allow more minutes, and ask again: it goes on."
     else:
         title = WORDS[verdict.word]
         mine, theirs = (verdict.row(name).seeds for name in ("run", "scratch"))
@@ -114,7 +126,9 @@ def _charts(verdict: Any) -> str:
 
 def _notes(verdict: Any) -> str:
     """Returns what to keep in mind, and what to try."""
-    kept = [*verdict.cautions, *(f"There was no time for {one}." for one in verdict.missing)]
+    kept = list(verdict.cautions)
+    if verdict.missing:
+        kept.append(f"There was no time for {'; '.join(map(_named, verdict.missing))}.")
     if len(verdict.curve) > 1 and verdict.catch_up.kind != "untold":
         kept.append(verdict.catch_up_words)
     tries = [f"{one.name}: {one.why}" for one in verdict.advice]

@@ -199,7 +199,7 @@ def _draw_tune() -> Tuning:
     gr.Markdown(
         "The network itself learns too: slower, and often better with a hundred examples or more of unusual pictures."
     )
-    epochs = gr.Slider(2, 60, EPOCHS, step=1, label="Passes over your examples")
+    epochs = gr.Slider(2, 60, EPOCHS, step=1, label="Passes over your examples", buttons=[])
     with gr.Row():
         begin = gr.Button("Fine-tune", elem_id="tune", min_width=120)
         stop = gr.Button("Stop", elem_id="stop-tune", interactive=False, min_width=120)

@@ -325,7 +325,7 @@ def test_a_verdict_is_told_in_words(word):
     assert f'tl-{word}"' in shown
     assert "−31 points of accuracy, between −44 and −18 (95 % sure)" in shown
     assert "12 held-back examples, after 3 and 2 trainings." in shown
-    assert "There was no time for probe with all the data" in shown
+    assert "There was no time for a probe on frozen features with all the data, 2 seeds." in shown
     assert "&lt;b&gt;tune" in shown
     assert shown.count("<svg") == 1
     assert shown.count('class="tl-span"') == 1
