@@ -90,7 +90,10 @@ def _word(verdict: Any) -> str:
     gain = verdict.gain
     if gain is None:
         title = "Not known yet"
-        words = "There was time for fewer than two trainings of each, which say nothing. Allow more minutes, and ask again: it goes on."
+        words = (
+            "There was time for fewer than two trainings of each, which say nothing. Allow more minutes, and ask "
+            "again: it goes on."
+        )
     else:
         title = WORDS[verdict.word]
         mine, theirs = (verdict.row(name).seeds for name in ("run", "scratch"))
