@@ -93,6 +93,9 @@ def test_examples_are_clicked_on_a_phone_and_a_picture_that_was_held_back(taught
     page = look(taught[0], PHONE).open()
     page.get_by_role("button", name="Handwritten digits").click()
     expect(page.locator("#pictures-3 img")).to_have_count(15, timeout=LONG)
+    icons = page.locator(".icon-button-wrapper .icon-button:visible, .source-selection button:visible").all()
+    assert len(icons) >= 4 * 4
+    assert all(min(box["width"], box["height"]) >= 40 for box in (icon.bounding_box() for icon in icons))
     train(page)
     page.locator("#tries button").first.click()
     expect(page.locator("#answer .tl-said")).to_have_text("zero", timeout=LONG)
