@@ -2,7 +2,7 @@
 """Takes the pictures of the apps for the README: serves each, uses it as a visitor would, and photographs it.
 
 scripts/app_pictures.py teach      docs/app_teach.png, and docs/app_teach_phone.png
-scripts/app_pictures.py teach_verdict  the same app, asked whether transfer helped: three minutes
+scripts/app_pictures.py teach_verdict  the same app, asked whether transfer helped: ten minutes
 scripts/app_pictures.py sentiment  a bundle that is missing is trained first
 scripts/app_pictures.py compare    docs/app_compare.png, of the runs in runs/elpv
 Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
@@ -36,8 +36,11 @@ def teach_verdict(page: Any) -> None:
     """The same, and whether what the network had learned before helped."""
     _taught(page)
     page.get_by_role("tab", name="Did transfer help?").click()
+    minutes = page.locator("#verdict-minutes input[type=number]")
+    minutes.fill("9")
+    minutes.press("Enter")
     page.locator("#verdict").click()
-    page.locator("#verdict-state .tl-word").wait_for(timeout=600_000)
+    page.locator("#verdict-state .tl-word").wait_for(timeout=900_000)
 
 
 def _taught(page: Any) -> None:
