@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Takes the pictures of the apps for the README: serves each, uses it as a visitor would, and photographs it.
 
-scripts/app_pictures.py teach      docs/app_teach.png
+scripts/app_pictures.py teach      docs/app_teach.png, and docs/app_teach_phone.png
+scripts/app_pictures.py teach_verdict  the same app, asked whether transfer helped: ten minutes
 scripts/app_pictures.py sentiment  a bundle that is missing is trained first
 scripts/app_pictures.py compare    docs/app_compare.png, of the runs in runs/elpv
 Needs Chromium (Debian: chromium) and what `pip install 'tlzoo[dev]'` brings.
@@ -19,22 +20,36 @@ from typing import Any
 from app_bundles import bundle
 
 ROOT = Path(__file__).resolve().parent.parent
-DESK, PHONE = (1180, 900), (390, 844)
+DESK, PHONE = {"width": 1180, "height": 900}, {"width": 390, "height": 844}
 
 
 def teach(page: Any) -> None:
     """Solar cells if they are at hand, else digits: trained, one tried, and why."""
+    _taught(page)
+    page.locator("#tries button").first.click()
+    page.locator("#answer .tl-said").wait_for(timeout=30_000)
+    page.locator("#why").click()
+    page.locator("#heat img").wait_for(timeout=30_000)
+
+
+def teach_verdict(page: Any) -> None:
+    """The same, and whether what the network had learned before helped."""
+    _taught(page)
+    page.get_by_role("tab", name="Did transfer help?").click()
+    minutes = page.locator("#verdict-minutes input[type=number]")
+    minutes.fill("9")
+    minutes.press("Enter")
+    page.locator("#verdict").click()
+    page.locator("#verdict-state .tl-word").wait_for(timeout=900_000)
+
+
+def _taught(page: Any) -> None:
     cells = page.get_by_role("button", name="Solar cells")
     (cells if cells.count() else page.get_by_role("button", name="Handwritten digits")).click()
     page.locator("#pictures-3 img").first.wait_for(timeout=60_000)
     page.wait_for_timeout(1000)
     page.locator("#main").click()
-    page.locator("#result").wait_for(state="visible", timeout=180_000)
-    page.locator("#tries button").first.click()
-    page.locator("#answer .tl-said").wait_for(timeout=30_000)
-    page.locator("#why").click()
-    page.locator("#heat img").wait_for(timeout=30_000)
-    page.get_by_text("report and all").wait_for(timeout=60_000)
+    page.get_by_text("report and all").wait_for(timeout=180_000)
 
 
 def sentiment(page: Any) -> None:
@@ -87,6 +102,7 @@ def compare(page: Any) -> None:
 
 STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {
     "teach": ((), teach),
+    "teach_verdict": ((), teach_verdict),
     "sentiment": (("--bundle", "drug_reviews"), sentiment),
     "inspect": (("--bundle", "elpv"), inspect),
     "medical": (("--bundle", "modalities"), medical),
@@ -94,20 +110,20 @@ STEPS: dict[str, tuple[tuple[str, ...], Callable[[Any], None]]] = {
     "search": (("--data", "elpv"), search),
     "compare": (("--runs", "runs/elpv"), compare),
 }
-"""By app: further words of `tlzoo app NAME`, and what is done before the picture is taken.
+"""By app, and what of it: further words of `tlzoo app NAME`, and what is done before the pictures are taken.
 
 A bundle is named as `app_bundles.py` makes it.
 """
 
 
 def shoot(name: str, port: int = 7897) -> None:
-    """Takes the pictures of one app: wide by day, and narrow by night."""
+    """Takes the pictures of one use of an app: wide by day, and narrow by night."""
     from playwright.sync_api import sync_playwright
 
     words, use = STEPS[name]
     if "--bundle" in words:
         words = ("--bundle", bundle(words[1]))
-    command = [sys.executable, "-m", "tlzoo", "app", name, "--port", str(port), *words]
+    command = [sys.executable, "-m", "tlzoo", "app", name.split("_")[0], "--port", str(port), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app, sync_playwright() as playwright:
         try:
             assert app.stdout is not None  # a pipe was asked for
@@ -115,19 +131,17 @@ def shoot(name: str, port: int = 7897) -> None:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
+            page = browser.new_page(viewport=DESK)
+            page.goto(address)
+            page.locator("#main").wait_for(timeout=60_000)
+            use(page)
+            page.mouse.move(0, 0)
+            page.evaluate("document.activeElement?.blur()")
             for size, scheme, suffix in ((DESK, "light", ""), (PHONE, "dark", "_phone")):
-                context = browser.new_context(
-                    viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
-                )
-                page = context.new_page()
-                page.goto(address)
-                page.locator("#main").wait_for(timeout=60_000)
-                use(page)
-                page.mouse.move(0, 0)
-                page.evaluate("document.activeElement?.blur()")
-                page.wait_for_timeout(500)
+                page.set_viewport_size(size)
+                page.emulate_media(color_scheme=scheme)
+                page.wait_for_timeout(1000)
                 page.screenshot(path=ROOT / "docs" / f"app_{name}{suffix}.png", full_page=True)
-                context.close()
             browser.close()
         finally:
             app.terminate()

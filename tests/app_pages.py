@@ -136,6 +136,22 @@ class Look:
         return self.page
 
 
+def hanging_over(page):
+    """Pixels by which a page is wider than its window, once it has settled."""
+    page.wait_for_timeout(200)
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+def tabs_that_hang_over(page):
+    """Opens each tab in turn; returns those wider than the window, by name, and how many tabs there were."""
+    found, tabs = {}, [tab for tab in page.get_by_role("tab").all() if tab.is_visible()]
+    for tab in tabs:
+        tab.click()
+        if (pixels := hanging_over(page)) > 1:
+            found[tab.inner_text()] = pixels
+    return found, len(tabs)
+
+
 def downloaded(page, selector):
     """Clicks a button that downloads a CSV file; returns its rows."""
     with page.expect_download() as got:

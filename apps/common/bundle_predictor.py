@@ -12,7 +12,7 @@ from tlzoo.bundle import BundleFacts
 from tlzoo.client import Prediction
 
 from . import reasons
-from .values import About, Answer, Condition, Reason, Tell, backbone_facts, judged, untold
+from .values import SILENT, About, Answer, Condition, Reason, Tell, backbone_facts, judged, untold
 
 
 def about_bundle(facts: BundleFacts, where: str) -> About:
@@ -29,6 +29,7 @@ def about_bundle(facts: BundleFacts, where: str) -> About:
             name: float(value) for name, value in facts.metrics.items() if isinstance(value, int | float)
         },
         ood_threshold=None if facts.ood is None else facts.ood.threshold,
+        unwarned=SILENT if facts.ood is None else "",
         coverage=None if facts.conformal is None else facts.conformal.coverage,
         floors=() if facts.conformal is None else facts.conformal.floors,
         **backbone_facts(facts.card),
@@ -63,10 +64,7 @@ class BundlePredictor:
 
     def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why, by hiding parts of the item."""
-        ask = reasons.telling(self._ask, tell)
-        if self._about.modality == "text":
-            return reasons.words_of(ask, item, label, self._about.class_names)
-        return reasons.places_of(ask, item, label)
+        return reasons.by_hiding(self._ask, self._about, item, label, tell)
 
     def samples(self) -> list[bytes]:
         """Returns those of its warm-up requests."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Protocol
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 520, 220, 44, 28
 COLOURS = ("#0f766e", "#b45309", "#4338ca", "#be185d", "#4d7c0f", "#0369a1")
@@ -39,6 +40,46 @@ def lines(
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{place.grid(across)}{marks}</svg>'
         f"<div>{legend}</div></figure>"
     )
+
+
+class Span(Protocol):
+    """An estimate and the ends it lies between."""
+
+    @property
+    def estimate(self) -> float:
+        """The likeliest."""
+
+    @property
+    def low(self) -> float:
+        """Lower end."""
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+
+
+def spans(rows: Sequence[tuple[str, Span, str]], *, zero: bool = False) -> str:
+    """Returns estimates as dots on their intervals, all on one scale.
+
+    Args:
+        rows: What each is called, the interval, and the estimate in words; one or more.
+        zero: Whether the scale holds 0, and marks it.
+    """
+    nothing = [0.0] if zero else []
+    low = min([*nothing, *(span.low for _, span, _ in rows)])
+    high = max([*nothing, *(span.high for _, span, _ in rows)])
+    spread = (high - low) or abs(high) or 1.0
+    low, spread = low - 0.05 * spread, 1.1 * spread
+    mark = f'<em style="left:{-100 * low / spread:.1f}%"></em>' if zero else ""
+    bars = []
+    for name, span, words in rows:
+        start, middle, end = (100 * (at - low) / spread for at in (span.low, span.estimate, span.high))
+        bars.append(
+            f'<div class="tl-span"><span>{escape(name)}</span><span class="tl-rail" aria-hidden="true">{mark}'
+            f'<i style="left:{start:.1f}%;width:{end - start:.1f}%"></i><b style="left:{middle:.1f}%"></b></span>'
+            f"<span>{escape(words)}</span></div>"
+        )
+    return f'<div class="tl-spans">{"".join(bars)}</div>'
 
 
 class _Axes:

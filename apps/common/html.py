@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from io import BytesIO
 
@@ -89,6 +89,8 @@ def note(words: str, kind: str = "") -> str:
 def answer(found: Answer, about: About, most: int = 6) -> str:
     """Returns what a model says of one item: label, bars, prediction set, and a warning where the item is foreign.
 
+    Where nobody can tell whether it is, that is said.
+
     Args:
         found: The answer.
         about: The model.
@@ -110,6 +112,8 @@ def answer(found: Answer, about: About, most: int = 6) -> str:
         parts.append(
             note("This is unlike anything the model was trained on. Do not rely on the answer.", "warn")
         )
+    elif found.foreign is None and about.unwarned:
+        parts.append(note(about.unwarned))
     if found.likely is not None and about.coverage is not None:
         sets = " · ".join(found.likely) or "none: it is unlike the examples"
         if len(found.likely) == len(about.class_names) > 2:
@@ -151,16 +155,25 @@ def picture(pixels: np.ndarray, words: str) -> str:
     return f'<img class="tl-picture" src="data:image/png;base64,{data}" alt="{escape(words)}">'
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    label: str,
+    first: Callable[[str], str] = escape,
+) -> str:
     """Returns a table that scrolls sideways where it is wider than the page.
 
     Args:
         header: Column titles.
         rows: Cells.
         label: What it is, for those who cannot see it.
+        first: Makes HTML of the first cell of a row.
     """
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in [first(row[0]), *map(escape, row[1:])]) + "</tr>"
+        for row in rows
+    )
     return (
         f'<div class="tl-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="tl-table">'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"

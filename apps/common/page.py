@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gradio as gr
 
@@ -11,6 +12,7 @@ from tlzoo.cards.app import AppCard
 from tlzoo.errors import TlzooError
 
 from . import html
+from .fitting import refuse_others
 from .predictor import AppPredictor
 from .values import About
 
@@ -30,7 +32,12 @@ def page(
         card: Of the app.
         predictor: The model; None where the app has none of its own.
         opened: Whether the card is unfolded.
+
+    Raises:
+        UsageError: The model is known not to be one that the app is for.
     """
+    if predictor is not None:
+        refuse_others(card, predictor)
     with gr.Blocks(
         title=f"{card.title} · tlzoo", analytics_enabled=False, delete_cache=KEEP_UPLOADS
     ) as blocks:
@@ -49,6 +56,15 @@ def page(
             blocks.load(look, None, [state, told], show_progress="hidden")
             timer = gr.Timer(LOOK_EVERY)
             timer.tick(lambda: html.condition(predictor.ready()), None, state, show_progress="hidden")
+
+
+def tabs(**options: Any) -> gr.Tabs:
+    """Returns tabs that stand in two rows where one is too narrow, on a phone: none hides behind a menu.
+
+    Args:
+        options: Of `gr.Tabs`.
+    """
+    return gr.Tabs(overflow_behavior="wrap", **options)
 
 
 def _known(predictor: AppPredictor | None) -> About | None:

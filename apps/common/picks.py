@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+from . import html
+
 # One listener for the piece, whatever it shows by now. Buttons turn Enter into clicks by themselves; shapes do not.
 _LISTEN = """
 const picked = event => event.target.closest('[data-pick]');
@@ -60,14 +62,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> s
         rows: Cells.
         label: What it is, for those who cannot see it.
     """
-    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join(
-        f"<tr><td>{button(row[0], row[0])}</td>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="tl-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="tl-table">'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return html.table(header, rows, label, lambda name: button(name, name))

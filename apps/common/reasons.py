@@ -12,7 +12,7 @@ import tlzoo
 from tlzoo.client import Prediction
 from tlzoo.errors import DataError
 
-from .values import Reason, Tell
+from .values import About, Reason, Tell
 
 FAINT = 0.1
 """Fall of log-odds that is shown in full at least: where nothing matters, nothing shall look as if it did."""
@@ -25,6 +25,22 @@ STEP = 7
 """Hidden variants that are asked about at once, between two looks at whether the work is to stop."""
 
 Ask = Callable[[Sequence[Any]], list[Prediction]]
+
+
+def by_hiding(ask: Ask, about: About, item: Any, label: str | None, tell: Tell) -> Reason:
+    """Returns why a model says what it says: of a text by its words, of a picture by its squares.
+
+    Args:
+        ask: From items to predictions.
+        about: The model.
+        item: Path, bytes, array or Pillow image; or a text.
+        label: The class to look at; None for the one that wins.
+        tell: Told how far it is.
+    """
+    asked = telling(ask, tell)
+    if about.modality == "text":
+        return words_of(asked, item, label, about.class_names)
+    return places_of(asked, item, label)
 
 
 def telling(ask: Ask, tell: Tell) -> Ask:

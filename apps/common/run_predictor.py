@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from .values import About, Answer, Condition, Reason, Tell, backbone_facts, judg
 
 SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "mean_average_precision", "rmse", "mae", "r2")
 """Scores of a run's test split that its card shows."""
+GONE = (
+    "Whether something is foreign to this model cannot be told here: the examples it was trained on are not where they "
+    "were, or have changed."
+)
+
+log = logging.getLogger("tlzoo.apps")
 
 
 class RunPredictor:
@@ -23,23 +31,25 @@ class RunPredictor:
 
     Args:
         run: What `tlzoo.train` or `tlzoo.open_run` gave.
+        warns: Whether it warns of foreign items. The first time that takes as long as features of the training split;
+            then its folder holds what it takes.
     """
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, *, warns: bool = False) -> None:
         self.run = run
         self._lock = threading.RLock()
-        self._about = _about(run)
+        self._about = _about(run, **(_warning(run) if warns else {}))
         self.explains = self._about.task == "classification"
         self.quick = self._about.modality == "image"
 
     @classmethod
     def opened(cls, folder: Path) -> RunPredictor:
-        """Opens a run folder.
+        """Opens a run folder; it warns of foreign items as its bundle would, where its data is still there.
 
         Raises:
             RunError: It is none, or the run is not finished.
         """
-        return cls(tlzoo.open_run(folder))
+        return cls(tlzoo.open_run(folder), warns=True)
 
     def describe(self) -> About:
         """Returns what the run folder says."""
@@ -51,15 +61,12 @@ class RunPredictor:
 
     def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why: of pictures by Grad-CAM, of texts by leaving words out."""
-        ask = reasons.telling(self._ask, tell)
-        if self._about.modality == "text":
-            return reasons.words_of(ask, item, label, self._about.class_names)
-        with self._lock:
-            try:
+        if self._about.modality == "image":
+            with self._lock, suppress(UsageError):  # a network without a map
                 (found,) = self.run.explain([item], None if label is None else [label])
-            except UsageError:  # a network without a map
-                return reasons.places_of(ask, item, label)
-        return Reason(found.label, "Grad-CAM of the network's last map", picture=found.overlay(reasons.SIDE))
+                seen = found.overlay(reasons.SIDE)
+                return Reason(found.label, "Grad-CAM of the network's last map", picture=seen)
+        return reasons.by_hiding(self._ask, self._about, item, label, tell)
 
     def samples(self) -> list[bytes]:
         """Returns a few examples of the validation split; none where its data is gone."""
@@ -73,12 +80,22 @@ class RunPredictor:
         return Condition(True, f"Answers come from {self._about.where}.")
 
     def _ask(self, items: Sequence[Any]) -> list[Prediction]:
+        method = "none" if self._about.ood_threshold is None else "mahalanobis"
         with self._lock:
-            said: list[Prediction] = self.run.predict(list(items))
+            said: list[Prediction] = self.run.predict(list(items), ood=method)
         return said
 
 
-def _about(run: Any) -> About:
+def _warning(run: Any) -> dict[str, Any]:
+    """Returns the fields of `About` that say from where on items are foreign, or why nobody can tell."""
+    try:
+        return {"ood_threshold": run.ood("mahalanobis").threshold}
+    except TlzooError as error:
+        log.warning("%s does not warn of foreign items: %s", run.path.name, error)
+        return {"unwarned": GONE}
+
+
+def _about(run: Any, **known: Any) -> About:
     config, card, test = run.folder.config, run.folder.card, run.metrics["test"]
     trust = run.metrics.get("trust") or {}
     sets = trust.get("conformal") if trust.get("fresh") else None
@@ -94,4 +111,5 @@ def _about(run: Any) -> About:
         coverage=lac["coverage"] if lac else None,
         floors=tuple(-each for each in lac["thresholds"]) if lac else (),
         **backbone_facts({"title": card.title, "licence": card.licence}),
+        **known,
     )

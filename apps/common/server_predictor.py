@@ -14,7 +14,7 @@ from tlzoo.errors import TlzooError
 
 from . import reasons
 from .bundle_predictor import about_bundle
-from .values import About, Answer, Condition, Modality, Reason, Tell, judged, untold
+from .values import SILENT, About, Answer, Condition, Modality, Reason, Tell, judged, untold
 
 _UNTOLD = (
     "A server does not say what its model was trained on; start the app with --bundle as well to see it."
@@ -59,10 +59,7 @@ class ServerPredictor:
 
     def explain(self, item: Any, label: str | None = None, tell: Tell = untold) -> Reason:
         """Says why, by hiding parts of the item."""
-        ask = reasons.telling(self._ask, tell)
-        if self.describe().modality == "text":
-            return reasons.words_of(ask, item, label, self.describe().class_names)
-        return reasons.places_of(ask, item, label)
+        return reasons.by_hiding(self._ask, self.describe(), item, label, tell)
 
     def samples(self) -> list[bytes]:
         """Returns those of the bundle that describes the model."""
@@ -95,4 +92,4 @@ def _about(metadata: Metadata, url: str) -> About:
         "regression" if "value" in outputs else "multilabel" if "label_names" in outputs else "classification"
     )
     where = f"the server at {url}, version {metadata.version}"
-    return About(metadata.model, where, task, modality, limits=(_UNTOLD,))
+    return About(metadata.model, where, task, modality, unwarned=SILENT, limits=(_UNTOLD,))

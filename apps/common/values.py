@@ -15,6 +15,10 @@ Tell = Callable[[int, int | None, str], None]
 """Told how far work is: how much is done, of how much, and what; raises where the work is to stop."""
 
 
+SILENT = "This model does not tell whether something is foreign to it."
+"""Said of a model that cannot."""
+
+
 def untold(done: int, total: int | None, what: str) -> None:
     """Tells nobody."""
 
@@ -34,6 +38,7 @@ class About:
         trained_on: Its training data, in words.
         scores: Of the test split, by name, as `accuracy`.
         ood_threshold: From where on `ood_score` says foreign; None where it does not tell.
+        unwarned: Why it does not tell, as a sentence below its answers; empty where it does, or none is wanted.
         coverage: Share of prediction sets that hold the right class; None where there are no sets.
         floors: Probability from which on a class is in the set: one, or one per class.
         limits: What is to be kept in mind, a sentence each.
@@ -49,6 +54,7 @@ class About:
     trained_on: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     ood_threshold: float | None = None
+    unwarned: str = ""
     coverage: float | None = None
     floors: tuple[float, ...] = ()
     limits: tuple[str, ...] = ()

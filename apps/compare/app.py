@@ -10,7 +10,7 @@ import gradio as gr
 from tlzoo.registry import app_card
 
 from ..common.errors import spoken
-from ..common.page import page
+from ..common.page import page, tabs
 from . import views
 from .runs import Runs
 from .runs import opened as open_source
@@ -39,9 +39,11 @@ def build(runs: Runs) -> gr.Blocks:
             axis = gr.Radio(views.AXES, value=views.AXES[0], label="Curves over", min_width=160)
             main = gr.Button("Read again", variant="primary", elem_id="main", elem_classes=["tl-beside"])
         shown = _results()
-        with gr.Tab("Confusion"):
-            which = gr.Dropdown(names, value=names[0], label="Run")
-            confused = gr.HTML(elem_id="tl-confusion", padding=False)
+        with tabs():
+            shown += _more()
+            with gr.Tab("Confusion"):
+                which = gr.Dropdown(names, value=names[0], label="Run")
+                confused = gr.HTML(elem_id="tl-confusion", padding=False)
 
         def compare(names: Sequence[str], metric: str, axis: str) -> tuple[str, ...]:
             return _compared(runs, names, metric, axis)
@@ -80,7 +82,7 @@ def build(runs: Runs) -> gr.Blocks:
 
 
 def _results() -> list[gr.HTML]:
-    """Lays out what a comparison shows; returns it in the order of `_compared`."""
+    """Lays out what a comparison shows above its tabs; returns it, with `_more` behind, in the order of `_compared`."""
     win = gr.HTML(elem_id="tl-winner", padding=False)
     spans = gr.HTML(elem_id="tl-intervals", padding=False)
     table = gr.HTML(elem_id="tl-table", padding=False)
@@ -89,11 +91,16 @@ def _results() -> list[gr.HTML]:
             loss = gr.HTML(elem_id="tl-loss", padding=False)
         with gr.Column(min_width=300):
             watched = gr.HTML(elem_id="tl-watched", padding=False)
+    return [win, spans, table, loss, watched]
+
+
+def _more() -> list[gr.HTML]:
+    """Lays out its first tabs."""
     with gr.Tab("Verdicts"):
         verdicts = gr.HTML(elem_id="tl-verdicts", padding=False)
     with gr.Tab("TensorBoard"):
         board = gr.HTML(elem_id="tl-board", padding=False)
-    return [win, spans, table, loss, watched, verdicts, board]
+    return [verdicts, board]
 
 
 def _compared(runs: Runs, names: Sequence[str], metric: str, axis: str) -> tuple[str, ...]:

@@ -81,21 +81,9 @@ def intervals(comparison: Any, runs: Mapping[str, Any], metric: Any) -> str:
         runs: By path.
         metric: What was compared.
     """
-    low = min(row.value.low for row in comparison.rows)
-    high = max(row.value.high for row in comparison.rows)
-    spread = (high - low) or abs(high) or 1.0
-    low, spread = low - 0.05 * spread, 1.1 * spread
-    bars = []
-    for row in comparison.rows:
-        start, middle, end = (
-            100 * (at - low) / spread for at in (row.value.low, row.value.estimate, row.value.high)
-        )
-        bars.append(
-            f'<div class="tl-span"><span>{escape(runs[row.run].name)}</span><span class="tl-rail" aria-hidden="true">'
-            f'<i style="left:{start:.1f}%;width:{end - start:.1f}%"></i><b style="left:{middle:.1f}%"></b></span>'
-            f"<span>{said(row.value.estimate, metric)}</span></div>"
-        )
-    return f'<div class="tl-spans">{"".join(bars)}</div>'
+    return charts.spans(
+        [(runs[row.run].name, row.value, said(row.value.estimate, metric)) for row in comparison.rows]
+    )
 
 
 def curves(runs: Sequence[Any], key: str, title: str, axis: str) -> str:

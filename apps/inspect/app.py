@@ -17,8 +17,8 @@ from ..common.errors import spoken
 from ..common.evidence import QUIET, choices, evidence
 from ..common.evidence import wire as wire_evidence
 from ..common.fields import by_path
-from ..common.fitting import described, refuse_others
-from ..common.page import page
+from ..common.fitting import described
+from ..common.page import page, tabs
 from ..common.predictor import AppPredictor
 from ..common.sheet import Sheet
 from ..common.values import About, Answer
@@ -39,15 +39,13 @@ def build(predictor: AppPredictor) -> gr.Blocks:
     Raises:
         UsageError: It is known to be something else.
     """
-    card = app_card("inspect")
-    refuse_others(card, predictor)
-    with page(card, predictor) as blocks:
-        with gr.Tabs() as tabs:
+    with page(app_card("inspect"), predictor) as blocks:
+        with tabs() as both:
             with gr.Tab("One picture", id="one"):
                 picture, opened = _one_picture(predictor)
             with gr.Tab("Many pictures", id="many"):
                 parts = _many_pictures(predictor)
-        _open_rows(parts, predictor, [tabs, picture, opened])
+        _open_rows(parts, predictor, [both, picture, opened])
     return blocks
 
 
@@ -119,9 +117,7 @@ def answered(found: Answer, about: About) -> str:
         if share is None
         else f'<div class="tl-first">Probability of a defect <strong>{100 * share:.1f} %</strong></div>'
     )
-    silent = found.foreign is None and found.said.error is None
-    note = html.note("This model does not tell whether a picture is foreign to it.") if silent else ""
-    return first + html.answer(found, about) + note
+    return first + html.answer(found, about)
 
 
 def _there(path: str | None) -> str:

@@ -17,7 +17,7 @@ from ..common import held, html
 from ..common.errors import spoken, told
 from ..common.evidence import QUIET, choices, evidence, wire
 from ..common.fields import by_path
-from ..common.fitting import described, refuse_others
+from ..common.fitting import described
 from ..common.page import page
 from ..common.predictor import AppPredictor
 from ..common.values import About
@@ -42,7 +42,6 @@ def build(predictor: AppPredictor) -> gr.Blocks:
         UsageError: It is known to be something else.
     """
     card = app_card("medical")
-    refuse_others(card, predictor)
     with page(card, predictor) as blocks:
         gr.HTML(WARNING, padding=False)
         with gr.Row():

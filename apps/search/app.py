@@ -13,9 +13,9 @@ from tlzoo.registry import app_card
 
 from ..common import html
 from ..common.errors import sentence, spoken
+from ..common.fields import by_path
 from ..common.page import page
 from ..common.picks import picked, picks
-from ..common.pictures import picture
 from .library import Library, close_all
 from .library import opened as open_source
 from .results import examples, heading, hits
@@ -131,7 +131,9 @@ def _query(texts: bool) -> Any:
     if texts:
         return gr.Textbox(label="Your text", lines=5, max_lines=14, placeholder="Write or paste a text.")
     sources: Any = ["upload", "clipboard", "webcam"]
-    return picture(label="Your picture", sources=sources, height=260, elem_id="tl-picture")
+    return by_path(
+        gr.Image(type="filepath", label="Your picture", sources=sources, height=260, elem_id="tl-picture")
+    )
 
 
 def _given(texts: bool, given: Any) -> Any:

@@ -14,8 +14,8 @@ from tlzoo.registry import app_card
 from ..common import held, html
 from ..common.batch import batch, wire
 from ..common.errors import spoken
-from ..common.fitting import described, refuse_others
-from ..common.page import page
+from ..common.fitting import described
+from ..common.page import page, tabs
 from ..common.predictor import AppPredictor
 from ..common.why import asking, followed, stop, words
 from .tables import columns_of, sheet_of
@@ -34,9 +34,7 @@ def build(predictor: AppPredictor) -> gr.Blocks:
     Raises:
         UsageError: It is known to be something else.
     """
-    card = app_card("sentiment")
-    refuse_others(card, predictor)
-    with page(card, predictor) as blocks:
+    with page(app_card("sentiment"), predictor) as blocks, tabs():
         with gr.Tab("One text"):
             _one_text(predictor)
         with gr.Tab("A table"):

@@ -77,10 +77,18 @@ def end() -> None:
 def _connect(given: first_step.Inputs, controls: tuple[Any, ...], tried: trying.Trying) -> None:
     backbone, rank, train, stop, state = controls
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [tried.part, tried.pictures, tried.texts, tried.summary, tried.details, tried.picture]
+    shown = [
+        tried.part,
+        tried.pictures,
+        tried.texts,
+        tried.summary,
+        tried.details,
+        *tried.stale,
+        *tried.tuned,
+    ]
     train.click(VISITS.bound(_trained), [backbone, *given.all], [train, rank, stop, state, *shown], **quiet)
     rank.click(VISITS.bound(_ranked), given.all, [train, rank, stop, state, backbone], **quiet)
-    stop.click(VISITS.bound(trying.halt), None, None, **quiet)
+    stop.click(VISITS.bound(Lesson.halt), None, None, **quiet)
     given.kind.change(_networks, [given.kind, backbone], backbone, **quiet)
 
 
@@ -102,7 +110,7 @@ def _busy(busy: bool) -> tuple[Any, ...]:
 
 
 def _trained(lesson: Lesson, backbone: str, *given: Any) -> Iterator[tuple[Any, ...]]:
-    same = (gr.skip(),) * 6
+    same = (gr.skip(),) * (5 + len(trying.EMPTIED) + 2)
     try:
         before = lesson.predictor
         work = lesson.train(first_step.gatherer(given), backbone)
@@ -129,7 +137,7 @@ def _result(lesson: Lesson) -> tuple[Any, ...]:
     run = lesson.run
     text = run.folder.card.modality == "text"
     seen = gr.update(visible=True), gr.update(visible=not text), gr.update(visible=text)
-    return *seen, results.summary(run), results.details(run), None
+    return *seen, results.summary(run), results.details(run), *trying.emptied(), "", ""
 
 
 def _ranked(lesson: Lesson, *given: Any) -> Iterator[tuple[Any, ...]]:

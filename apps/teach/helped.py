@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from ..common import html
+from ..common import charts, html
 from ..common.errors import sentence, unexpected
 from ..common.session import Visits
 from ..common.work import Cancelled
 from .lesson import Lesson
 
-MINUTES = 3
+MINUTES = 5
+"""Minutes offered: on two cores enough for several trainings from scratch of the usual network."""
 NAMES = {
     "run": "your model",
-    "scratch": "the same network, nothing learned before",
+    "scratch": "the same network from scratch",
     "probe": "a probe on frozen features",
     "majority": "always the commonest class",
 }
+WORDS = {
+    "positive": "Positive transfer: it helped",
+    "neutral": "Neutral: no clear difference",
+    "negative": "Negative transfer: it hurt",
+}
 
 
-def draw(visits: Visits[Lesson]) -> None:
-    """Draws what asks for a verdict; call it inside of a tab."""
+def draw(visits: Visits[Lesson]) -> gr.HTML:
+    """Draws what asks for a verdict; call it inside of a tab. Returns where the verdict stands."""
     gr.Markdown(
         "What the network learned elsewhere may help here, or hurt. The same network learns your examples from "
         "nothing, several times, for as long as you allow; then both answer the same held-back examples."
     )
     with gr.Row(elem_classes=["tl-controls"]):
-        minutes = gr.Slider(1, 60, MINUTES, step=1, label="Minutes it may take", elem_id="verdict-minutes")
+        minutes = gr.Slider(
+            1, 60, MINUTES, step=1, label="Minutes it may take", buttons=[], elem_id="verdict-minutes"
+        )
         ask = gr.Button("Did transfer help?", elem_id="verdict", min_width=160)
         stop = gr.Button("Stop", elem_id="stop-verdict", interactive=False, min_width=100)
     state = gr.HTML(elem_id="verdict-state", padding=False)
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     ask.click(visits.bound(_asked), [minutes], [ask, stop, state], **quiet)
-    stop.click(visits.bound(_halted), None, None, **quiet)
-
-
-def _halted(lesson: Lesson) -> None:
-    if lesson.work is not None:
-        lesson.work.cancel()
+    stop.click(visits.bound(Lesson.halt), None, None, **quiet)
+    return state
 
 
 def _asked(lesson: Lesson, minutes: float) -> Iterator[tuple[Any, Any, str]]:
     free, busy = ((gr.update(interactive=not going), gr.update(interactive=going)) for going in (False, True))
     try:
-        work = lesson.verdict(60.0 * minutes)
-        for share, what in work.follow():
-            yield *busy, html.work(share, what)
+        work, begun = lesson.verdict(60.0 * minutes), time.monotonic()
+        for _, what in work.follow():
+            spent = (time.monotonic() - begun) / 60
+            words = f"{spent:.1f} of {minutes:.0f} minutes at most. {_named(what)}"
+            yield *busy, html.work(min(1.0, spent / minutes), words)
         yield *free, told(work.result)
     except Cancelled:
         yield *free, html.note("Stopped. Asked again, it goes on where it was.")
@@ -58,8 +65,14 @@ def _asked(lesson: Lesson, minutes: float) -> Iterator[tuple[Any, Any, str]]:
         yield *free, html.note(sentence(error), "bad")
 
 
+def _named(what: str) -> str:
+    """Returns what begins with a learner's name in words of the page."""
+    name = next((name for name in NAMES if what.startswith((f"{name},", f"{name} "))), "")
+    return NAMES[name] + what.removeprefix(name) if name else what
+
+
 def told(verdict: Any) -> str:
-    """Returns a verdict as a sentence, a table and what to keep in mind.
+    """Returns a verdict: the word and its interval, charts, a table, and what to keep in mind.
 
     Args:
         verdict: What `tlzoo.verdict` returned.
@@ -68,18 +81,73 @@ def told(verdict: Any) -> str:
         [NAMES.get(row.name, row.name), f"{100 * row.value:.0f} %", str(row.seeds), _gain(row.gain)]
         for row in verdict.rows
     ]
-    header = ["who", "right", "times", "points over scratch"]
-    first = html.note(verdict.sentence, "warn" if verdict.word == "negative" else "")
-    advice = [f"{one.name}: {one.why}" for one in verdict.advice]
-    return first + html.table(header, rows, "Held-back examples") + _list([*verdict.cautions, *advice])
+    table = html.table(["who", "right", "trainings", "points over scratch"], rows, "Held-back examples")
+    return f'<div class="tl-verdict">{_word(verdict)}{_charts(verdict)}{table}{_notes(verdict)}</div>'
+
+
+def _word(verdict: Any) -> str:
+    """Returns the word, and what it stands on."""
+    gain = verdict.gain
+    if gain is None:
+        title = "Not known yet"
+        words = (
+            "There was time for fewer than two trainings of each, which say nothing. Allow more minutes, and ask "
+            "again: it goes on."
+        )
+    else:
+        title = WORDS[verdict.word]
+        mine, theirs = (verdict.row(name).seeds for name in ("run", "scratch"))
+        times = f"{mine} trainings each" if mine == theirs else f"{mine} and {theirs} trainings"
+        words = (
+            f"Your model against the same network from scratch: {_points(gain.estimate)} points of accuracy, between "
+            f"{_points(gain.low)} and {_points(gain.high)} ({100 * gain.level:.0f} % sure). Both were judged on "
+            f"{verdict.tested:,} held-back examples, after {times}."
+        )
+    kind = "neutral" if gain is None else verdict.word
+    return f'<div class="tl-word tl-{kind}" role="status"><strong>{escape(title)}</strong><p>{escape(words)}</p></div>'
+
+
+def _charts(verdict: Any) -> str:
+    """Returns the gains on their intervals, and accuracy over the number of examples."""
+    gains = [
+        (NAMES.get(row.name, row.name), row.gain, _points(row.gain.estimate))
+        for row in verdict.rows
+        if row.gain is not None
+    ]
+    drawn = ""
+    if gains:
+        words = "Points over scratch, which is the line; the bars hold 95 of 100"
+        drawn += f'<figure class="tl-chart"><figcaption>{words}</figcaption>{charts.spans(gains, zero=True)}</figure>'
+    if len(verdict.curve) > 1:
+        series = {
+            NAMES["run"]: [(point.examples, 100 * point.run) for point in verdict.curve],
+            NAMES["scratch"]: [(point.examples, 100 * point.scratch) for point in verdict.curve],
+        }
+        drawn += charts.lines(series, "Right, in %, by how many examples were learned from", "examples")
+    return f'<div class="tl-charts">{drawn}</div>' if drawn else ""
+
+
+def _notes(verdict: Any) -> str:
+    """Returns what to keep in mind, and what to try."""
+    kept = list(verdict.cautions)
+    if verdict.missing:
+        kept.append(f"There was no time for {'; '.join(map(_named, verdict.missing))}.")
+    if len(verdict.curve) > 1 and verdict.catch_up.kind != "untold":
+        kept.append(verdict.catch_up_words)
+    tries = [f"{one.name}: {one.why}" for one in verdict.advice]
+    return _list("Keep in mind", kept) + _list("Worth trying", tries)
 
 
 def _gain(gain: Any) -> str:
     if gain is None:
         return "–"
-    return f"{100 * gain.estimate:+.0f} ({100 * gain.low:.0f} to {100 * gain.high:.0f})"
+    return f"{_points(gain.estimate)} ({_points(gain.low)} to {_points(gain.high)})"
 
 
-def _list(sentences: list[str]) -> str:
+def _points(share: float) -> str:
+    return f"{100 * share:+.0f}".replace("-", "−")
+
+
+def _list(title: str, sentences: list[str]) -> str:
     lines = "".join(f"<li>{escape(one)}</li>" for one in sentences)
-    return f"<ul>{lines}</ul>" if lines else ""
+    return f"<div><h3>{escape(title)}</h3><ul>{lines}</ul></div>" if lines else ""

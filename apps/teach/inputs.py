@@ -12,6 +12,7 @@ import gradio as gr
 
 from ..common import uploads
 from ..common.errors import spoken
+from ..common.page import tabs
 from ..common.session import Visits
 from . import gather, samples
 from .lesson import Lesson
@@ -83,24 +84,30 @@ def draw(offered: dict[str, Any]) -> Inputs:
     )
     with gr.Row(elem_classes=["tl-examples"]):
         buttons = {name: gr.Button(name, size="sm", min_width=120) for name in offered}
-    with gr.Tabs(selected="pictures") as tabs:
+    with tabs(selected="pictures") as kinds:
         with gr.Tab("Pictures", id="pictures") as first:
             pictures = _slots(_gallery)
         with gr.Tab("Texts", id="texts") as second:
             texts = _slots(_lines)
         with gr.Tab("A file", id="file") as third:
+            gr.Markdown(
+                "A zip file with a folder of pictures for each class; or a table (CSV, TSV, JSONL, Parquet) with a "
+                "column of texts and one of labels."
+            )
             upload = gr.File(
-                label="A zip file with a folder for each class, or a table (CSV, TSV, JSONL) of texts with labels",
+                label="A zip file or a table",
                 file_types=[".zip", *uploads.TABLES],
                 height=140,
                 elem_id="upload",
             )
             with gr.Row():
-                text_column = gr.Textbox(label="Column of texts (tables; empty: find it)", max_lines=1)
-                label_column = gr.Textbox(label="Column of labels (empty: find it)", max_lines=1)
+                text_column, label_column = (
+                    gr.Textbox(label=f"Column of {what}", placeholder="found by itself", max_lines=1)
+                    for what in ("texts", "labels")
+                )
     for tab, name in ((first, "pictures"), (second, "texts"), (third, "file")):
         tab.select(partial(str, name), None, kind, show_progress="hidden", api_visibility="private")
-    return Inputs(kind, pictures, texts, upload, (text_column, label_column), tabs, buttons)
+    return Inputs(kind, pictures, texts, upload, (text_column, label_column), kinds, buttons)
 
 
 def _slots(box: Callable[[int], Any]) -> Slots:

@@ -70,10 +70,14 @@ class Lesson:
         self._number += 1
         return self.folder / f"{what}-{self._number}"
 
-    def close(self) -> None:
-        """Stops what is going on, and deletes everything."""
+    def halt(self) -> None:
+        """Asks what is going on to stop, if something is."""
         if self.work is not None:
             self.work.cancel()
+
+    def close(self) -> None:
+        """Stops what is going on, and deletes everything."""
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def train(self, gathered: Callable[[Path], Any], backbone: str) -> Work:

@@ -11,9 +11,11 @@ import gradio as gr
 
 from ..common import html
 from ..common.errors import sentence, spoken, unexpected
+from ..common.fields import by_path
+from ..common.page import tabs
 from ..common.session import Visits
 from ..common.work import Cancelled
-from . import helped, results
+from . import helped, results, taking
 from .lesson import Lesson, journal
 
 EPOCHS = 12
@@ -27,21 +29,42 @@ class Trying:
         part: All of it.
         summary: How good the model is.
         details: Confusion and classes.
-        picture: A picture to try.
         text: A text to try.
         tries: Held-back pictures to click.
         pictures: What stands around pictures.
         texts: What stands around texts.
+        stale: What told of the model before, once there is another; `emptied` says what becomes of it.
+        tuned: Likewise, where the other one is not what was tuned.
     """
 
     part: Any
     summary: Any
     details: Any
-    picture: Any
     text: Any
     tries: Any
     pictures: Any
     texts: Any
+    stale: list[Any]
+    tuned: list[Any]
+
+
+GONE: dict[str, Any] = {"value": None, "visible": False}
+EMPTIED: tuple[dict[str, Any], ...] = (
+    {"value": None},
+    {"value": ""},
+    {"interactive": False},
+    GONE,
+    GONE,
+    {"value": ""},
+    {"value": ""},
+    GONE,
+)
+"""What becomes of a picture, its answer, the button Why, heat map, words, the verdict, and files to take away."""
+
+
+def emptied() -> tuple[Any, ...]:
+    """Returns updates of `Trying.stale`."""
+    return tuple(gr.update(**each) for each in EMPTIED)
 
 
 def draw(visits: Visits[Lesson], repository: Path | None) -> Trying:
@@ -54,32 +77,47 @@ def draw(visits: Visits[Lesson], repository: Path | None) -> Trying:
     with gr.Column(visible=False, elem_id="result") as part:
         gr.HTML('<div class="tl-step"><h2>3. Try it</h2></div>', padding=False)
         summary = gr.HTML(elem_id="summary", padding=False)
-        with gr.Tabs():
+        with tabs():
             with gr.Tab("Try it"):
-                parts = _draw_try(visits)
+                tried = _draw_try(visits)
             with gr.Tab("How good is it?"):
                 details = gr.HTML(elem_id="details", padding=False)
             with gr.Tab("Fine-tune"):
-                _draw_tune(visits, summary, details)
+                tuning = _draw_tune()
             with gr.Tab("Did transfer help?"):
-                helped.draw(visits)
+                verdict = helped.draw(visits)
             with gr.Tab("Take it away"):
-                _draw_take(visits, repository)
-    return Trying(part, summary, details, *parts)
+                taken = taking.draw(visits, repository)
+    stale = [*tried.told, verdict, *taken]
+    _connect_tune(visits, tuning, [summary, details, *stale])
+    tuned = [tuning.state, tuning.curves]
+    return Trying(part, summary, details, tried.text, tried.tries, tried.pictures, tried.texts, stale, tuned)
 
 
-def _draw_try(visits: Visits[Lesson]) -> tuple[Any, ...]:
+@dataclass
+class Tries:
+    """What a model is tried with; `told` is the picture, and what was said of it."""
+
+    text: Any
+    tries: Any
+    pictures: Any
+    texts: Any
+    told: list[Any]
+
+
+def _draw_try(visits: Visits[Lesson]) -> Tries:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280):
             with gr.Column() as pictures:
-                picture = gr.Image(
-                    label="A new picture",
-                    type="filepath",
-                    image_mode=None,  # the file as it is: in another mode it would be written anew, with losses
-                    sources=["upload", "webcam", "clipboard"],
-                    height=300,
-                    buttons=[],
-                    elem_id="try-picture",
+                picture = by_path(
+                    gr.Image(
+                        label="A new picture",
+                        type="filepath",
+                        sources=["upload", "webcam", "clipboard"],
+                        height=300,
+                        buttons=[],
+                        elem_id="try-picture",
+                    )
                 )
                 tries = gr.Gallery(
                     label="Held back: click one",
@@ -114,7 +152,7 @@ def _draw_try(visits: Visits[Lesson]) -> tuple[Any, ...]:
     gr.on([ask.click, text.submit], visits.bound(spoken(_answered)), [text], told, **direct)
     tries.select(_chosen, None, picture, **hide)
     why.click(visits.bound(spoken(_explained)), [picture, text], [heat, words], api_visibility="private")
-    return picture, text, tries, pictures, texts
+    return Tries(text, tries, pictures, texts, [picture, *told])
 
 
 def _chosen(event: gr.SelectData) -> str:
@@ -122,7 +160,7 @@ def _chosen(event: gr.SelectData) -> str:
 
 
 def _answered(lesson: Lesson, item: str | None) -> tuple[Any, ...]:
-    gone = gr.update(value=None, visible=False)
+    gone = gr.update(**GONE)
     if not item or not str(item).strip():
         return "", gr.update(interactive=False), gone, gone
     assert lesson.run is not None  # noqa: S101 - says what to do where nothing was trained
@@ -145,115 +183,65 @@ def _explained(lesson: Lesson, picture: str | None, text: str) -> tuple[Any, Any
     ), gr.skip()
 
 
-def _draw_tune(visits: Visits[Lesson], summary: Any, details: Any) -> None:
+@dataclass
+class Tuning:
+    """What the network itself is tuned with."""
+
+    epochs: Any
+    begin: Any
+    stop: Any
+    back: Any
+    state: Any
+    curves: Any
+
+
+def _draw_tune() -> Tuning:
     gr.Markdown(
         "The network itself learns too: slower, and often better with a hundred examples or more of unusual pictures."
     )
-    epochs = gr.Slider(2, 60, EPOCHS, step=1, label="Passes over your examples")
+    epochs = gr.Slider(2, 60, EPOCHS, step=1, label="Passes over your examples", buttons=[])
     with gr.Row():
         begin = gr.Button("Fine-tune", elem_id="tune", min_width=120)
         stop = gr.Button("Stop", elem_id="stop-tune", interactive=False, min_width=120)
         back = gr.Button("Back to the model before", elem_id="undo", min_width=160)
     state = gr.HTML(elem_id="tune-state", padding=False)
-    curves = gr.HTML(elem_id="curves", padding=False)
-    outputs = [begin, stop, state, curves, summary, details]
-    begin.click(visits.bound(_tuned), [epochs], outputs, show_progress="hidden", api_visibility="private")
-    back.click(
-        visits.bound(spoken(_undone)),
-        None,
-        [state, summary, details],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    stop.click(visits.bound(halt), None, None, show_progress="hidden", api_visibility="private")
+    return Tuning(epochs, begin, stop, back, state, gr.HTML(elem_id="curves", padding=False))
 
 
-def _undone(lesson: Lesson) -> tuple[str, str, str]:
+def _connect_tune(visits: Visits[Lesson], parts: Tuning, shown: list[Any]) -> None:
+    """Lets the buttons do their work; `shown` is what another model changes: summary, details, what is stale."""
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    outputs = [parts.begin, parts.stop, parts.state, parts.curves, *shown]
+    parts.begin.click(visits.bound(_tuned), [parts.epochs], outputs, **quiet)
+    parts.back.click(visits.bound(spoken(_undone)), None, [parts.state, *shown], **quiet)
+    parts.stop.click(visits.bound(Lesson.halt), None, None, **quiet)
+
+
+def _undone(lesson: Lesson) -> tuple[Any, ...]:
     lesson.undo()
     told = html.note("You try the model before fine-tuning again.")
-    return told, results.summary(lesson.run), results.details(lesson.run)
-
-
-def halt(lesson: Lesson) -> None:
-    """Stops what a visitor has going on."""
-    if lesson.work is not None:
-        lesson.work.cancel()
+    return told, results.summary(lesson.run), results.details(lesson.run), *emptied()
 
 
 def _tuned(lesson: Lesson, epochs: int) -> Iterator[tuple[Any, ...]]:
-    same, going, over = gr.skip(), _buttons(True), _buttons(False)
+    same, going, over = (gr.skip(),) * (2 + len(EMPTIED)), _buttons(True), _buttons(False)
     try:
         work, log = lesson.fine_tune(int(epochs))
         for share, what in work.follow():
-            yield *going, html.work(share, what), results.curves(journal(log)), same, same
+            yield *going, html.work(share, what), results.curves(journal(log)), *same
     except Cancelled:
-        yield *over, html.note("Stopped. The model from before is still there."), same, same, same
+        yield *over, html.note("Stopped. The model from before is still there."), gr.skip(), *same
     except Exception as error:
         unexpected(error)
-        yield *over, html.note(sentence(error), "bad"), same, same, same
+        yield *over, html.note(sentence(error), "bad"), gr.skip(), *same
     else:
-        shown = results.summary(lesson.run, lesson.first, work.seconds), results.details(lesson.run)
+        shown = (
+            results.summary(lesson.run, lesson.first, work.seconds),
+            results.details(lesson.run),
+            *emptied(),
+        )
         yield *over, html.note("Fine-tuned. You try the new model now."), results.curves(journal(log)), *shown
 
 
 def _buttons(busy: bool) -> tuple[Any, Any]:
     return gr.update(interactive=not busy), gr.update(interactive=busy)
-
-
-def _draw_take(visits: Visits[Lesson], repository: Path | None) -> None:
-    gr.Markdown("Each file is checked against the model before it is given out.")
-    with gr.Row():
-        kinds = {
-            "report": gr.Button("Report (HTML)", min_width=140, elem_id="take-report"),
-            "litert": gr.Button("For phones (LiteRT)", min_width=140, elem_id="take-litert"),
-            "savedmodel": gr.Button("For servers (SavedModel)", min_width=140, elem_id="take-savedmodel"),
-        }
-    state = gr.HTML(elem_id="take-state", padding=False)
-    file = gr.File(label="Ready", visible=False, interactive=False, elem_id="taken")
-    for what, button in kinds.items():
-        button.click(
-            visits.bound(_taker(what)), None, [state, file], show_progress="hidden", api_visibility="private"
-        )
-    if repository is None:
-        return
-    with gr.Row(elem_classes=["tl-controls"]):
-        name = gr.Textbox(
-            label="Name of the model on the server", value="taught", max_lines=1, elem_id="deploy-name"
-        )
-        deploy = gr.Button("Deploy to the server", elem_id="deploy", min_width=140)
-
-    def deployed(lesson: Lesson, name: str) -> Iterator[Any]:
-        yield from _told(
-            lambda: lesson.deploy(repository, name.strip()),
-            lambda done: html.note(f"Version {done.version} of '{done.model}' is where the server looks."),
-        )
-
-    deploy.click(visits.bound(deployed), [name], state, show_progress="hidden", api_visibility="private")
-
-
-def _taker(what: str) -> Any:
-    def take(lesson: Lesson) -> Iterator[tuple[Any, Any]]:
-        ready: list[Path] = []
-
-        def done(path: Path) -> str:
-            ready.append(path)
-            return html.note(f"{path.name} is ready: {path.stat().st_size / 1e6:.1f} MB.")
-
-        for words in _told(lambda: lesson.make(what), done):
-            yield words, gr.update(value=str(ready[0]), visible=True) if ready else gr.update(visible=False)
-
-    return take
-
-
-def _told(begin: Any, done: Any) -> Iterator[str]:
-    """Yields how far work is, then what came of it, or what went wrong."""
-    try:
-        work = begin()
-        for share, what in work.follow():
-            yield html.work(share, what)
-        yield done(work.result)
-    except Cancelled:
-        yield html.note("Stopped.")
-    except Exception as error:
-        unexpected(error)
-        yield html.note(sentence(error), "bad")

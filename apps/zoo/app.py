@@ -10,7 +10,7 @@ from tlzoo.registry import app_card
 
 from ..common.errors import spoken
 from ..common.html import note
-from ..common.page import page
+from ..common.page import page, tabs
 from ..common.picks import picked, picks, table
 from .cards import commands, size
 from .cards import page as card_page
@@ -48,7 +48,7 @@ def build(shelf: Shelf) -> gr.Blocks:
     with page(app_card("zoo")) as blocks:
         wishes, find = _wishes(shelf)
         with gr.Row():
-            with gr.Column(scale=3, min_width=340), gr.Tabs():
+            with gr.Column(scale=3, min_width=340), tabs():
                 with gr.Tab("Backbones"):
                     axis = gr.Radio(AXES, value=AXES[0], label="Cost is", elem_id="tl-axis")
                     picture, nets = (

@@ -180,3 +180,17 @@ def test_a_run_answers_as_its_bundle_does(run, tmp_path, digits):
         reason = predictor.explain(digits[0][0], "one")
         assert reason.label == "one"
         assert reason.picture.ndim == 3
+
+
+@pytest.mark.slow
+def test_a_run_of_data_given_in_memory_answers_and_says_that_it_cannot_warn(run, digits, caplog):
+    from apps.common.run_predictor import RunPredictor
+
+    opened = RunPredictor.opened(run.path)
+    (answer,) = opened.predict([digits[0][0]])
+    assert answer.said.label == run.predict([digits[0][0]])[0].label
+    assert answer.foreign is None
+    assert "cannot be told here" in html.answer(answer, opened.describe())
+    assert "given in memory" in caplog.text
+    taught = RunPredictor(run)  # where nobody wants to be warned, nothing is said
+    assert "told here" not in html.answer(*taught.predict([digits[0][0]]), taught.describe())

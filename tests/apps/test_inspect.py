@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -94,14 +96,20 @@ def test_evidence_is_looked_for_in_another_class(address, photos, look):
     )
 
 
-def test_a_picture_of_something_else_is_called_foreign(address, cells, asked, tmp_path, look):
-    stripes = np.zeros((48, 48, 3), np.uint8)
-    stripes[::2], stripes[:, ::3, 0] = 255, 255
-    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+@pytest.fixture
+def stripes(tmp_path):
+    """A picture of something else."""
+    pixels = np.zeros((48, 48, 3), np.uint8)
+    pixels[::2], pixels[:, ::3, 0] = 255, 255
+    Image.fromarray(pixels).save(tmp_path / "stripes.png")
+    return tmp_path / "stripes.png"
+
+
+def test_a_picture_of_something_else_is_called_foreign(address, cells, asked, stripes, look):
     threshold = tlzoo.load_bundle(cells.bundle).facts.ood.threshold
-    assert asked(tmp_path / "stripes.png").ood_score > threshold
+    assert asked(stripes).ood_score > threshold
     page = look(address).open()
-    upload(page, tmp_path / "stripes.png")
+    upload(page, stripes)
     page.locator("#main").click()
     expect(page.locator("#tl-answer .tl-warn")).to_contain_text("unlike anything the model was trained on")
 
@@ -176,15 +184,46 @@ def test_two_visitors_do_not_mix(address, asked, photos, look):
         expect(page.locator("#tl-answer .tl-first")).to_contain_text(f"{100 * share:.1f} %")
 
 
-def test_a_run_shows_its_evidence_at_once(cells, photos, look):
-    with served("inspect", runs=(cells.run,)) as (url, _):
+def copy_of_run(cells, folder, source=None):
+    """A run that knows of no foreign pictures yet; where a source is named, its data is looked for there."""
+    run = Path(shutil.copytree(cells.run, folder / "copy"))
+    (run / "ood.npz").unlink()
+    if source is not None:
+        config = json.loads((run / "config.json").read_text())
+        config["data"]["source"] = str(source)
+        (run / "config.json").write_text(json.dumps(config))
+    return run
+
+
+def test_a_run_shows_its_evidence_at_once_and_warns_as_its_bundle_does(
+    cells, photos, stripes, look, tmp_path
+):
+    with served("inspect", runs=(copy_of_run(cells, tmp_path),)) as (url, _):
         page = look(url).open()
         upload(page, photos / "cell1.png")
         page.locator("#main").click()
         expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
         expect(page.locator("#tl-why img")).to_be_visible()
         expect(page.locator("#tl-why")).to_contain_text("Grad-CAM")
-        expect(page.locator("#tl-answer")).to_contain_text("does not tell whether a picture is foreign")
+        assert "foreign" not in page.locator("#tl-answer").inner_text()
+        many(page, [photos / "cell2.png", stripes])
+        expect(page.locator("#tl-batch-told")).to_contain_text("1 unlike the training data")
+        page.get_by_role("button", name="stripes.png").click()
+        expect(page.locator("#tl-answer .tl-warn")).to_contain_text(
+            "unlike anything the model was trained on"
+        )
+        page.close()
+
+
+def test_a_run_whose_data_is_gone_says_that_it_cannot_warn_and_answers(cells, photos, look, tmp_path):
+    run = copy_of_run(cells, tmp_path, tmp_path / "gone")
+    with served("inspect", runs=(run,)) as (url, _):
+        page = look(url).open()
+        upload(page, photos / "cell1.png")
+        page.locator("#main").click()
+        expect(page.locator("#tl-answer .tl-said")).to_have_text("defective")
+        expect(page.locator("#tl-answer")).to_contain_text("are not where they were, or have changed")
+        expect(page.locator("#tl-why img")).to_be_visible()
         page.close()
 
 

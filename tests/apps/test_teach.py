@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 import zipfile
 
 import pytest
 
-from tests.app_pages import PHONE, served
+from tests.app_pages import PHONE, hanging_over, served, tabs_that_hang_over
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
@@ -15,6 +16,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.slow
 
 RED, BLUE = (200, 40, 40), (40, 60, 200)
+RESULTS = ("Try it", "How good is it?", "Fine-tune", "Did transfer help?", "Take it away")
 LONG = 120_000
 """Milliseconds after which something that takes seconds has surely failed."""
 
@@ -91,9 +93,18 @@ def test_examples_are_clicked_on_a_phone_and_a_picture_that_was_held_back(taught
     page = look(taught[0], PHONE).open()
     page.get_by_role("button", name="Handwritten digits").click()
     expect(page.locator("#pictures-3 img")).to_have_count(15, timeout=LONG)
+    icons = page.locator(".icon-button-wrapper .icon-button:visible, .source-selection button:visible").all()
+    assert len(icons) >= 4 * 4
+    assert all(min(box["width"], box["height"]) >= 40 for box in (icon.bounding_box() for icon in icons))
     train(page)
     page.locator("#tries button").first.click()
     expect(page.locator("#answer .tl-said")).to_have_text("zero", timeout=LONG)
+    page.locator("#why").click()
+    expect(page.locator("#heat img")).to_be_visible(timeout=LONG)
+    wide, seen = tabs_that_hang_over(page)
+    assert wide == {}
+    assert seen == len(("Pictures", "Texts", "A file", *RESULTS))
+    assert [page.get_by_role("tab", name=name).is_visible() for name in RESULTS] == [True] * len(RESULTS)
 
 
 def test_fine_tuning_draws_curves_and_can_be_stopped(taught, look, pictures):
@@ -264,17 +275,63 @@ def test_tables_are_gathered_with_named_columns(tmp_path):
         gather.texts(tmp_path / "6", ["a", " "], ["x\ny\nz", "u\nv\nw"])
 
 
-@pytest.mark.slow
-def test_a_verdict_comes_on_request(taught, look, pictures):
+def ask_for_a_verdict(page):
+    page.get_by_role("tab", name="Did transfer help?").click()
+    page.locator("#verdict-minutes input[type=number]").fill("1")
+    page.locator("#verdict-minutes input[type=number]").press("Enter")
+    page.locator("#verdict").click()
+
+
+def test_a_verdict_comes_on_request_and_goes_with_its_model(taught, look, pictures):
+    page = look(taught[0], PHONE).open()
+    fill(page, pictures)
+    train(page)
+    ask_for_a_verdict(page)
+    told = page.locator("#verdict-state")
+    expect(told.locator("progress")).to_be_visible(timeout=LONG)
+    expect(told.locator("table")).to_be_visible(timeout=2 * LONG)
+    expect(told.locator(".tl-word strong")).to_have_text(re.compile("^(Positive|Neutral|Negative)"))
+    expect(told.locator(".tl-word")).to_contain_text(re.compile(r"between .\d+ and .\d+ \(95 % sure\)"))
+    expect(told.locator(".tl-rail")).not_to_have_count(0)
+    expect(told).to_contain_text("the same network from scratch")
+    expect(told).to_contain_text("always the commonest class")
+    assert hanging_over(page) <= 1
+    expect(page.locator("#verdict")).to_be_enabled()
+    train(page)
+    expect(told).to_be_empty(timeout=LONG)
+
+
+def test_a_verdict_is_stopped(taught, look, pictures):
     page = look(taught[0]).open()
     fill(page, pictures)
     train(page)
-    page.get_by_role("tab", name="Did transfer help?").click()
-    page.locator("#verdict-minutes input[type=number]").fill("1")
-    page.locator("#verdict").click()
-    told = page.locator("#verdict-state")
-    expect(told.locator("table")).to_be_visible(timeout=2 * LONG)
-    expect(told).to_contain_text("your model")
-    expect(told).to_contain_text("the same network, nothing learned before")
-    expect(told).to_contain_text("always the commonest class")
+    ask_for_a_verdict(page)
+    expect(page.locator("#stop-verdict")).to_be_enabled(timeout=LONG)
+    page.locator("#stop-verdict").click()
+    expect(page.locator("#verdict-state")).to_contain_text("Stopped.", timeout=LONG)
     expect(page.locator("#verdict")).to_be_enabled()
+
+
+@pytest.mark.parametrize("word", ["positive", "neutral", "negative"])
+def test_a_verdict_is_told_in_words(word):
+    from apps.teach.helped import told
+    from tlzoo.metrics.bootstrap import Interval
+    from tlzoo.metrics.learning_curve import CatchUp
+    from tlzoo.workflows.verdict_answer import Advice, Point, Row, Verdict
+
+    gain = Interval(-0.31, -0.44, -0.18)
+    rows = (Row("run", "", 0.5, 3, gain), Row("scratch", "", 0.81, 2), Row("majority", "", 0.25, 1))
+    curve = (Point(0.5, 20, 2, 0.4, 0.6), Point(1.0, 40, 2, 0.5, 0.81))
+    known = ("r", "d", "accuracy", 1.0, word, gain, 0.01, 12, rows, curve, CatchUp("untold"))
+    advice = (Advice("<b>tune</b>", "it may help", ""),)
+    shown = told(Verdict(*known, missing=("probe with all the data, 2 seeds",), advice=advice))
+    assert f'tl-{word}"' in shown
+    assert "−31 points of accuracy, between −44 and −18 (95 % sure)" in shown
+    assert "12 held-back examples, after 3 and 2 trainings." in shown
+    assert "There was no time for a probe on frozen features with all the data, 2 seeds." in shown
+    assert "&lt;b&gt;tune" in shown
+    assert shown.count("<svg") == 1
+    assert shown.count('class="tl-span"') == 1
+    alone = told(Verdict(*known[:5], None, *known[6:8], rows[:1], (), CatchUp("untold")))
+    assert "Not known yet" in alone
+    assert "Allow more minutes" in alone

@@ -7,7 +7,16 @@ import sys
 
 import pytest
 
-from tests.app_pages import DESK, LEFT, PHONE, chromium, look, served  # noqa: F401 - fixtures
+from tests.app_pages import (
+    DESK,
+    LEFT,
+    PHONE,
+    chromium,  # noqa: F401 - a fixture
+    hanging_over,
+    look,  # noqa: F401 - a fixture
+    served,
+    tabs_that_hang_over,
+)
 from tlzoo import registry
 from tlzoo.workflows.apps import Source, check
 
@@ -67,13 +76,19 @@ def address(request):
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_a_page_is_sound(address, look, size):  # noqa: F811
     page = look(address, size).open()
-    page.wait_for_timeout(500)
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    wide = hanging_over(page)
     assert wide <= 1, f"{wide} pixels hang over the edge"
     card = page.locator("#tl-card .tl-card")
     assert card.count() == 1
     card.locator("summary").click()
     assert "Limits" in card.inner_text()
+
+
+def test_no_tab_is_wider_than_a_phone_and_none_hides_behind_a_menu(address, look):  # noqa: F811
+    page = look(address, PHONE).open()
+    wide, _ = tabs_that_hang_over(page)
+    assert wide == {}
+    assert not any(menu.is_visible() for menu in page.get_by_label("More tabs").all())
 
 
 def test_the_main_button_is_reached_by_keyboard(address, look):  # noqa: F811

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlzoo
 from tlzoo.backbones.weights import weights_digest
+from tlzoo.errors import RunError
+from tlzoo.metrics.ood import energy
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +94,50 @@ def test_words_are_explained_by_asking_alone():
     assert pushes["good "] == 1.0
     assert pushes["a "] == 0.0
     assert dict(tlzoo.explain_words("a good film", ask, label=1))["good "] == -1.0
+
+
+@pytest.fixture(scope="module")
+def photos(digits, tmp_path_factory):
+    """The digits as files, so that a run can read them again."""
+    folder = tmp_path_factory.mktemp("photos") / "data"
+    for number, (image, label) in enumerate(zip(*digits, strict=True)):
+        (folder / f"digit {label}").mkdir(exist_ok=True, parents=True)
+        Image.fromarray(image).save(folder / f"digit {label}" / f"{number:03d}.png")
+    return folder
+
+
+def test_a_run_tells_foreign_items_as_its_bundle_does(tiny, photos, tmp_path):
+    run = tlzoo.train(photos, backbone="tiny", out=tmp_path / "run", epochs=8, engine="graph")
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    items = [next(photos.rglob("*.png")), b"broken", noise]
+    assert all(one.ood_score is None for one in run.predict(items))
+    told = run.predict(items, ood="mahalanobis")
+    assert told[1].ood_score is None
+    assert told[0].ood_score < run.ood("mahalanobis").threshold < told[2].ood_score
+    bundle = run.export(tmp_path / "model")  # with the detector that is there by now
+    for mine, theirs in zip(told[::2], bundle.predict(items)[::2], strict=True):
+        assert mine.ood_score == pytest.approx(theirs.ood_score, rel=1e-2)
+    assert bundle.facts.ood.threshold == run.ood().threshold
+    kept = np.load(run.path / "predictions.npz")
+    (one,) = run.predict([run.dataset.items[int(kept["validation_index"][0])]], ood="energy")
+    assert one.ood_score == pytest.approx(float(energy(kept["validation_logits"])[0]), abs=1e-3)
+
+
+def test_a_run_answers_where_its_data_is_gone(tiny, photos, tmp_path):
+    data = Path(shutil.copytree(photos, tmp_path / "data"))
+    run = tlzoo.train(data, backbone="tiny", out=tmp_path / "run", epochs=8, engine="graph")
+    items = [path.read_bytes() for path in sorted(data.rglob("*.png"))[:3]]
+    told = run.predict(items)
+    data.rename(tmp_path / "elsewhere")
+    alone = tlzoo.open_run(run.path)
+    assert [one.label for one in alone.predict(items)] == [one.label for one in told]
+    assert alone.explain(items[:1])[0].label in run.class_names
+    with pytest.raises(RunError, match="cannot be read again"):
+        alone.ood("mahalanobis")
+    assert tlzoo.trust(run.path)["ood"] is None
+    (tmp_path / "elsewhere").rename(data)
+    assert alone.ood("mahalanobis") is not None
+    data.rename(tmp_path / "elsewhere")
+    assert (
+        tlzoo.open_run(run.path).predict(items)[0].ood_score is not None
+    )  # its folder has kept the detector

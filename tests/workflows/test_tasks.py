@@ -253,3 +253,13 @@ def test_a_constant_number_is_refused(digits):
 
 def test_keras_is_the_only_keras(number):
     assert isinstance(number.model, keras.Model)
+
+
+@pytest.mark.parametrize("trained", ["number", "several"])
+def test_opened_again_it_answers_without_its_data(trained, digits, request):
+    run = request.getfixturevalue(trained)
+    again = tlzoo.open_run(run.path)  # the data was given in memory, and is not given again
+    for mine, theirs in zip(again.predict(digits[0][:4]), run.predict(digits[0][:4]), strict=True):
+        assert mine.labels == theirs.labels
+        assert mine.value == pytest.approx(theirs.value, abs=1e-3)
+        assert mine.probabilities == pytest.approx(theirs.probabilities, abs=1e-4)

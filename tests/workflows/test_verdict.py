@@ -201,7 +201,7 @@ class TestTime:
 
         def stop(done, total, text):
             told.append(text)
-            if text.startswith("scratch, 100%, seed 1"):
+            if text.startswith("scratch, 100% of the data, seed 1"):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):

@@ -71,18 +71,20 @@ class Task(Protocol):
         """Returns kernel (d, c) and bias (c,) of a head that answers in the unit of the labels."""
 
 
-def task_of(name: TaskName, class_names: tuple[str, ...], labels: np.ndarray) -> Task:
+def task_of(name: TaskName, class_names: tuple[str, ...], labels: np.ndarray | None) -> Task:
     """Returns a task.
 
     Args:
         name: What plans call it.
         class_names: What the outputs are called, in their order.
-        labels: Of the training split.
+        labels: Of the training split; None where nothing is to be learned, only a trained head read.
     """
     from tlzoo.tasks.classification import Classification
     from tlzoo.tasks.multilabel import Multilabel
     from tlzoo.tasks.regression import Regression
 
     if name == "regression":
-        return Regression.fitted(labels)
-    return Multilabel.fitted(class_names, labels) if name == "multilabel" else Classification(class_names)
+        return Regression(0.0, 1.0) if labels is None else Regression.fitted(labels)
+    if name == "multilabel":
+        return Multilabel(class_names) if labels is None else Multilabel.fitted(class_names, labels)
+    return Classification(class_names)

@@ -9,16 +9,20 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
+from tlzoo.backbones.backbone import Backbone
 from tlzoo.backbones.weights import read_arrays, restore, snapshot, weights_digest, write_arrays
 from tlzoo.data.splits import Splits
 from tlzoo.errors import RunError
+from tlzoo.models.assemble import assemble
 from tlzoo.models.lora import lora_targets
 from tlzoo.plans import Phase
+from tlzoo.tasks.task import task_of
 from tlzoo.training.classifiers import classifier, refuse_impossible, trained_stages
 from tlzoo.training.context import Context
 from tlzoo.training.head_path import Head
 from tlzoo.training.passes import features_now
 from tlzoo.training.phases import train_head, train_pairs, train_stages
+from tlzoo.training.rundir import RunDir
 
 log = logging.getLogger("tlzoo")
 
@@ -89,14 +93,18 @@ def run_plan(context: Context, asked: tuple[str, ...] = ("validation", "test")) 
     return Outcome(context.splits, model, logits, features, seconds, head.l2 if head else None)
 
 
-def load_model(context: Context) -> keras.Model:
-    """Returns the trained model of a finished run.
+def load_model(run: RunDir, backbone: Backbone) -> keras.Model:
+    """Returns the trained model of a finished run; its data is not needed.
+
+    Args:
+        run: Its folder.
+        backbone: As its plan wants it; gets the weights that training left.
 
     Raises:
         WeightsError: The weights do not fit completely.
     """
-    model = classifier(context, None)
-    file = context.run.weights_file
+    model = assemble(backbone, task_of(run.plan.task, run.labels, None).head())
+    file = run.weights_file
     restore(model.weights, read_arrays(file), origin=str(file))
     return model
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,27 +13,29 @@ from tlzoo.metrics.multilabel import sigmoid
 from tlzoo.predictions import Prediction
 
 if TYPE_CHECKING:
+    from tlzoo.export.ood import OodScore
     from tlzoo.workflows.run import Run
 
 Features = Callable[[Sequence[Any]], np.ndarray]
 """From items that could be read (pixels, or texts) to features float32 (n, d)."""
 
 
-def predict(run: Run, items: Any) -> list[Prediction]:
+def predict(run: Run, items: Any, ood: OodScore | None = None) -> list[Prediction]:
     """Answers for items one after another, as the exported bundle would.
 
     Args:
         run: A finished run.
         items: As for `tlzoo.load_bundle(…).predict`: paths, folders, encoded bytes, arrays, Pillow images; or texts.
+        ood: What tells foreign items; None tells of none.
 
     Returns:
         One prediction per item; with `error` for one that cannot be read.
     """
     read = _texts(run, items) if run.folder.card.modality == "text" else _pictures(run, items)
     sound = [ready for _, ready in read if not isinstance(ready, DataError)]
-    rows = iter(_rows(run, sound) if sound else ())
+    rows = iter(_rows(run, sound, ood) if sound else ())
     return [
-        Prediction(name, error=str(ready)) if isinstance(ready, DataError) else _said(run, name, next(rows))
+        Prediction(name, error=str(ready)) if isinstance(ready, DataError) else _said(run, name, *next(rows))
         for name, ready in read
     ]
 
@@ -66,13 +68,17 @@ def _pictures(run: Run, items: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def _rows(run: Run, sound: list[Any]) -> np.ndarray:
-    """Returns probabilities (n, c), or numbers (n, 1)."""
+def _rows(run: Run, sound: list[Any], ood: OodScore | None) -> Iterator[tuple[np.ndarray, float | None]]:
+    """Yields the probabilities (c,) of each item, or its number (1,); and how foreign it is."""
     kernel, bias = (np.asarray(weight) for weight in run.model.get_layer("head").weights)
-    outputs = run.features(sound) @ kernel + bias
+    features = run.features(sound)
+    outputs = features @ kernel + bias
+    foreign = [None] * len(sound) if ood is None else ood.reference(features, outputs).tolist()
     if run.task == "regression":
-        return np.asarray(outputs, np.float64)
-    return (sigmoid if run.task == "multilabel" else softmax)(outputs, run.temperature)
+        answers = np.asarray(outputs, np.float64)
+    else:
+        answers = (sigmoid if run.task == "multilabel" else softmax)(outputs, run.temperature)
+    return zip(answers, foreign, strict=True)
 
 
 def feature_function(run: Run) -> Features:
@@ -106,15 +112,14 @@ def feature_function(run: Run) -> Features:
     return of_pictures
 
 
-def _said(run: Run, name: str, row: np.ndarray) -> Prediction:
+def _said(run: Run, name: str, row: np.ndarray, foreign: float | None) -> Prediction:
     if run.task == "regression":
         value, radius = float(row[0]), run.band or 0.0
-        return Prediction(name, value=value, low=value - radius, high=value + radius)
+        return Prediction(name, value=value, low=value - radius, high=value + radius, ood_score=foreign)
     by_class = {kind: float(share) for kind, share in zip(run.class_names, row, strict=True)}
     if run.task == "multilabel":
         reached = row >= np.asarray(run.thresholds)
-        return Prediction(
-            name, probabilities=by_class, labels=tuple(np.array(run.class_names)[reached].tolist())
-        )
+        named = tuple(np.array(run.class_names)[reached].tolist())
+        return Prediction(name, probabilities=by_class, labels=named, ood_score=foreign)
     best = int(row.argmax())
-    return Prediction(name, run.class_names[best], float(row[best]), by_class)
+    return Prediction(name, run.class_names[best], float(row[best]), by_class, ood_score=foreign)

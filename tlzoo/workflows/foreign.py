@@ -11,7 +11,7 @@ import numpy as np
 
 from tlzoo.backbones.weights import read_arrays, write_arrays
 from tlzoo.bundle import ConformalFacts
-from tlzoo.errors import UsageError
+from tlzoo.errors import DataError, UsageError
 from tlzoo.metrics import ood
 from tlzoo.metrics.conformal import Conformal
 from tlzoo.progress import Progress
@@ -49,6 +49,7 @@ def known_of(run: Run, progress: Progress | None = None) -> Known:
 
     Raises:
         RunError: The data it was trained on is gone, or has changed.
+        DataError: Its features do not vary.
     """
     file = run.path / FILE
     if file.is_file():
@@ -56,7 +57,10 @@ def known_of(run: Run, progress: Progress | None = None) -> Known:
         threshold, n = float(kept.pop("threshold")), int(kept.pop("n"))
         return Known(ood.Mahalanobis.from_arrays(kept), threshold, n)
     features, labels = training_features(run, progress)
-    detector = ood.fit_mahalanobis(features, labels)
+    try:
+        detector = ood.fit_mahalanobis(features, labels)
+    except ValueError as error:
+        raise DataError(f"What the run is trained on tells nothing apart: {error}") from error
     validation, _ = _some(run, "validation", progress)
     found = Known(detector, ood.threshold(detector(validation)), len(validation))
     with contextlib.suppress(OSError):  # a folder that cannot be written costs time the next time, no more

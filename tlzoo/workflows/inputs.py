@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlzoo.errors import DataError, RunError, UsageError
+from tlzoo.errors import DataError, RunError, TlzooError, UsageError
 
 if TYPE_CHECKING:
     from tlzoo.backbones.backbone import Backbone
@@ -69,7 +69,14 @@ def reload_dataset(config: dict[str, Any]) -> Dataset:
             allowed="data on disk, or a data set of the zoo.",
             do="Pass the same data again.",
         )
-    dataset = load(source, **config["data"]["options"])
+    try:
+        dataset = load(source, **config["data"]["options"])
+    except TlzooError as error:
+        raise RunError(
+            f"The data this run was trained on cannot be read again: {error.what}",
+            allowed="the very same files and labels.",
+            do="Put them back to where they were.",
+        ) from error
     if config.get("target", {}).get("labels"):
         dataset = _with_target(dataset, config["target"])
     check_fingerprint(config, dataset)
@@ -141,31 +148,41 @@ def make_context(
         progress: Told how far things are.
         backbone: The backbone, if it is already loaded, as the plan wants it.
     """
-    from tlzoo.backbones.load import load_backbone
     from tlzoo.data.splits import Splits
     from tlzoo.tasks.task import task_of
     from tlzoo.training.context import Context
 
     plan, config = folder.plan, folder.config
     dataset = dataset or reload_dataset(config)
-    backbone = backbone or load_backbone(
+    splits = folder.read_splits()
+    return Context(
+        plan=plan,
+        run=folder,
+        backbone=backbone or backbone_of(folder),
+        dataset=dataset,
+        splits=Splits(splits["train"], splits["validation"], splits["test"]),
+        task=task_of(plan.task, folder.labels, dataset.labels[splits["train"]]),
+        progress=progress,
+        engine=config.get("engine", "auto"),
+    )
+
+
+def backbone_of(folder: RunDir) -> Backbone:
+    """Returns the backbone that a run's plan begins with.
+
+    Args:
+        folder: A run folder with its plan and card written.
+    """
+    from tlzoo.backbones.load import load_backbone
+
+    plan = folder.plan
+    return load_backbone(
         folder.card,
         pretrained=plan.pretrained,
         size=plan.size,
         length=plan.length or None,
         long_text=plan.long_text,
         seed=plan.seed,
-    )
-    splits = folder.read_splits()
-    return Context(
-        plan=plan,
-        run=folder,
-        backbone=backbone,
-        dataset=dataset,
-        splits=Splits(splits["train"], splits["validation"], splits["test"]),
-        task=task_of(plan.task, folder.labels, dataset.labels[splits["train"]]),
-        progress=progress,
-        engine=config.get("engine", "auto"),
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tlzoo.backbones.backbone import Backbone
     from tlzoo.data.dataset import Dataset
+    from tlzoo.export.ood import OodScore
     from tlzoo.export.predictor import Predictor
     from tlzoo.plans import TaskName
     from tlzoo.predictions import Prediction
@@ -61,6 +62,7 @@ class Run:
         from tlzoo.training.rundir import RunDir
 
         self.folder = RunDir.open(Path(path))
+        self._ood: dict[OodMethod, OodScore] = {}
         # A run that was trained a moment ago is asked before its folder is complete.
         self.metrics: Mapping[str, Any] = self.folder.metrics if metrics is None else metrics
         if trained is not None:
@@ -137,19 +139,51 @@ class Run:
         """
         from tlzoo.training.runner import load_model
 
-        return load_model(self.context)
+        return load_model(self.folder, self._begun_with)
 
     @cached_property
     def backbone(self) -> Backbone:
         """The backbone inside `model`, with the weights training left it."""
         _ = self.model
-        return self.context.backbone
+        return self._begun_with
 
-    def predict(self, items: Any) -> list[Prediction]:
-        """Answers for any items, as the exported bundle would; see `tlzoo.workflows.answers.predict`."""
+    @cached_property
+    def _begun_with(self) -> Backbone:
+        """The one backbone of model and context, with whatever weights it has by now."""
+        from tlzoo.workflows.inputs import backbone_of
+
+        context: Context | None = self.__dict__.get("context")
+        return backbone_of(self.folder) if context is None else context.backbone
+
+    def predict(self, items: Any, *, ood: OodMethod = "auto") -> list[Prediction]:
+        """Answers for any items, as the exported bundle would; see `tlzoo.workflows.answers.predict`.
+
+        Args:
+            items: Paths, folders, encoded bytes, arrays, Pillow images; or texts.
+            ood: How `ood_score` is computed; as for `export`.
+        """
         from tlzoo.workflows.answers import predict
 
-        return predict(self, items)
+        return predict(self, items, self.ood(ood))
+
+    def ood(self, method: OodMethod = "auto", progress: Any = None) -> OodScore | None:
+        """Returns what tells foreign inputs, with its `threshold`; None where nothing does.
+
+        Args:
+            method: As for `export`; `mahalanobis` is fitted on the training split and kept in the run folder.
+            progress: Told how far that is.
+
+        Raises:
+            RunError: It is to be fitted, and the data the run was trained on is gone or has changed.
+        """
+        from tlzoo.workflows.foreign import ood_score
+
+        if method not in self._ood:
+            found = ood_score(self, method, progress)
+            if found is None:  # not kept: `tlzoo trust` may leave a detector any time
+                return None
+            self._ood[method] = found
+        return self._ood[method]
 
     @cached_property
     def features(self) -> Features:
@@ -304,7 +338,7 @@ class Run:
         """Backbone, data, splits and task of the run, as training had them."""
         from tlzoo.workflows.inputs import make_context
 
-        return make_context(self.folder)
+        return make_context(self.folder, backbone=self._begun_with)
 
     def exportable(self, name: str, ood: OodMethod = "none") -> Any:
         """Returns what an export needs.
@@ -314,7 +348,7 @@ class Run:
             ood: As for `export`.
         """
         from tlzoo.export.exportable import Exportable
-        from tlzoo.workflows.foreign import conformal_facts, ood_score
+        from tlzoo.workflows.foreign import conformal_facts
         from tlzoo.workflows.inputs import front_of, samples
 
         config, plan = self.folder.config, self.folder.plan
@@ -341,6 +375,6 @@ class Run:
             samples=samples(self.folder, self.dataset),
             head=self.model.get_layer("head"),
             resources=self.backbone.resources,
-            ood=ood_score(self, ood),
+            ood=self.ood(ood),
             conformal=conformal_facts(self),
         )
