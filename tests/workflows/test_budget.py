@@ -51,7 +51,7 @@ def test_a_budget_counts_earlier_sittings():
     assert 90 <= budget.spent < 95
     assert budget.left <= 10
     assert budget.share(0.1) == 10
-    assert budget.deadline(reserve=5) < Budget(200, before=90).deadline()
+    assert budget.deadline(reserve=5).at < Budget(200, before=90).deadline().at
 
 
 def test_without_a_bound_nothing_ends():

@@ -1,6 +1,7 @@
 """Verdicts on real digits: each word where it belongs, nothing trained twice, nothing claimed that is not known."""
 
 import json
+import time
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -9,9 +10,12 @@ import pytest
 
 import tlzoo
 from tlzoo.errors import RunError, UsageError
+from tlzoo.training.deadline import Deadline
 from tlzoo.workflows.verdict import VerdictRequest, percentages, verdict
 from tlzoo.workflows.verdict_answer import Verdict
+from tlzoo.workflows.verdict_cells import Cells
 from tlzoo.workflows.verdict_parts import part_of
+from tlzoo.workflows.verdict_scratch import Scratch
 
 pytestmark = pytest.mark.slow
 
@@ -224,6 +228,19 @@ class TestTime:
         whole = tlzoo.verdict(run, seeds=3, sizes=(), budget="10m", epochs=1)
         assert whole.missing == ()
         assert whole.row("scratch").seeds == 3
+
+    def test_what_was_cut_short_is_whole_once_there_is_time(self, knowing, photos, tmp_path):
+        run = trained(photos, tmp_path / "run", "known")
+        cells = Cells(run, run.dataset, tmp_path / "cells")
+        learner = Scratch(4, 2e-3).learner(run.folder.plan, cells)
+        cut = cells.make(learner, 1.0, 0, Deadline(time.monotonic()))
+        assert cut.told.cut
+        assert cut.told.epochs == 1
+        assert cells.make(learner, 1.0, 0).told == cut.told  # it is what there is
+        whole = cells.make(learner, 1.0, 0, anew=True)
+        assert not whole.told.cut
+        assert whole.told.epochs == 4
+        assert cells.make(learner, 1.0, 0, anew=True).told == whole.told
 
     def test_less_than_the_run_took_is_too_little(self, lost):
         with pytest.raises(UsageError, match="scratch must have as long"):

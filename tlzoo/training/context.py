@@ -21,6 +21,7 @@ from tlzoo.features.tokens import Strings, Tokens
 from tlzoo.plans import Plan
 from tlzoo.progress import Progress
 from tlzoo.tasks.task import Task
+from tlzoo.training.deadline import Deadline
 from tlzoo.training.feed import Examples
 from tlzoo.training.rundir import RunDir
 
@@ -59,7 +60,7 @@ class Context:
         progress: Told how far things are.
         engine: `auto`, `graph`, `litert` (images), `fused` or `xla` (texts), for features.
         feature_root: Where features are kept; by default the cache.
-        deadline: Value of `time.monotonic()` at which training stops, wherever it is; None lets it end.
+        deadline: When training stops, wherever it is; None lets it end.
     """
 
     plan: Plan
@@ -71,7 +72,7 @@ class Context:
     progress: Progress | None = None
     engine: str = "auto"
     feature_root: Path | None = None
-    deadline: float | None = None
+    deadline: Deadline | None = None
 
     @cached_property
     def extractor(self) -> Extractor | TextExtractor:

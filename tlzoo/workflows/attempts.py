@@ -20,6 +20,7 @@ from tlzoo.workflows.request import Request
 
 if TYPE_CHECKING:
     from tlzoo.plans import TaskName
+    from tlzoo.training.deadline import Deadline
     from tlzoo.training.rundir import RunDir
 
 
@@ -60,7 +61,7 @@ def attempt(
     request: Request,
     progress: Progress | None = None,
     *,
-    deadline: float | None = None,
+    deadline: Deadline | None = None,
 ) -> Attempt:
     """Trains without looking at the test split, or goes on with what was killed, or reads what is done.
 
@@ -69,7 +70,7 @@ def attempt(
         made: Data and plan.
         request: What was asked for.
         progress: Told how far things are.
-        deadline: Value of `time.monotonic()` at which training stops, wherever it is.
+        deadline: When training stops, wherever it is.
     """
     from tlzoo.training.rundir import RunDir
 
@@ -87,7 +88,7 @@ def attempt(
         losses, shown = judged(context.task.name, outcome.logits["validation"], labels)
         write_arrays(folder / "validation.npz", {"losses": losses, "index": outcome.splits.validation})
         took = round(before + time.perf_counter() - started, 2)
-        cut = deadline is not None and time.monotonic() >= deadline and _short(run)
+        cut = deadline is not None and deadline.stopped and _short(run)
         facts = {
             "loss": float(losses.mean()) if np.isfinite(losses).all() else None,
             "shown": shown,

@@ -35,6 +35,7 @@ from tlzoo.workflows.request import Request
 
 if TYPE_CHECKING:
     from tlzoo.recipes.shortlist import Entry, Shift
+    from tlzoo.training.deadline import Deadline
     from tlzoo.training.rundir import RunDir
 
 log = logging.getLogger("tlzoo")
@@ -202,7 +203,7 @@ class Auto:
                 lighten(other.folder)
         return found.folder
 
-    def _attempt(self, entry: Entry, options: Mapping[str, Any], deadline: float | None) -> Attempt:
+    def _attempt(self, entry: Entry, options: Mapping[str, Any], deadline: Deadline | None) -> Attempt:
         folder = self._folder(entry.recipe)
         made, request = self._made(entry, options), self._request(entry.recipe, {**entry.options, **options})
         tell = self.progress and _named(self.progress, entry.recipe)

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from tlzoo.errors import UsageError
+from tlzoo.training.deadline import Deadline
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -39,13 +40,16 @@ class Budget:
         """Returns the seconds of a part of the budget (0..1); 0 without a bound, which needs no reserve."""
         return part * self.seconds if math.isfinite(self.seconds) else 0.0
 
-    def deadline(self, reserve: float = 0.0) -> float | None:
-        """Returns the value of `time.monotonic()` at which all but a reserve is spent; None without a bound.
+    def deadline(self, reserve: float = 0.0, *, whole: bool = False) -> Deadline | None:
+        """Returns the moment at which all but a reserve is spent; None without a bound.
 
         Args:
             reserve: Seconds to keep.
+            whole: Whether a training that would not end by then may as well stop at once.
         """
-        return time.monotonic() + self.left - reserve if math.isfinite(self.seconds) else None
+        if not math.isfinite(self.seconds):
+            return None
+        return Deadline(time.monotonic() + self.left - reserve, whole)
 
 
 def parse_budget(text: str) -> float:

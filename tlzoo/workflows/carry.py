@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tlzoo.data.splits import Splits
     from tlzoo.plans import Plan
     from tlzoo.training.context import Context
+    from tlzoo.training.deadline import Deadline
     from tlzoo.training.rundir import RunDir
     from tlzoo.training.runner import Outcome
 
@@ -60,7 +61,7 @@ def carry_out(
     dataset: Dataset,
     progress: Progress | None = None,
     *,
-    deadline: float | None = None,
+    deadline: Deadline | None = None,
     asked: tuple[str, ...] = ("validation", "test"),
     loaded: Backbone | None = None,
 ) -> tuple[Context, Outcome]:
@@ -70,7 +71,7 @@ def carry_out(
         folder: A run folder that was begun.
         dataset: Its data.
         progress: Told how far things are.
-        deadline: Value of `time.monotonic()` at which training stops, wherever it is.
+        deadline: When training stops, wherever it is.
         asked: Splits that the model is asked about in the end.
         loaded: A backbone that is at hand; taken where the plan leaves it as it is.
 

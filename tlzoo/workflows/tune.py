@@ -27,6 +27,7 @@ from tlzoo.workflows.tune_answer import Tuning
 
 if TYPE_CHECKING:
     from tlzoo.recipes.spaces import Choice, Range
+    from tlzoo.training.deadline import Deadline
 
 log = logging.getLogger("tlzoo")
 
@@ -139,7 +140,7 @@ class _Search:
         told = {"asked": self.facts, "seconds": round(self.budget.spent, 2), **self.answer.to_dict()}
         paths.write_json(self.folder / "tune.json", told)
 
-    def _try(self, trial: Trial, deadline: float | None) -> Attempt:
+    def _try(self, trial: Trial, deadline: Deadline | None) -> Attempt:
         folder = _folder(self.folder, trial)
         options = {**self.asked.train.options, **(trial.options if self.done else {})}
         request = replace(self.asked.train, options=options, out=folder)

@@ -33,6 +33,7 @@ from tlzoo.workflows.verdict_training import last_phase, log_seconds, short
 if TYPE_CHECKING:
     from tlzoo.data.dataset import Dataset
     from tlzoo.data.splits import Splits
+    from tlzoo.training.deadline import Deadline
     from tlzoo.workflows.run import Run
 
 
@@ -155,18 +156,27 @@ class Cells:
         kept = read_arrays(path)
         return Cell(kept["answers"], kept["index"], kept["losses"], Told(**json.loads(str(kept["told"]))))
 
-    def make(self, learner: Learner, share: float, seed: int, deadline: float | None = None) -> Cell:
+    def make(
+        self,
+        learner: Learner,
+        share: float,
+        seed: int,
+        deadline: Deadline | None = None,
+        *,
+        anew: bool = False,
+    ) -> Cell:
         """Trains a cell, or goes on with what was killed, or reads what is done.
 
         Args:
             learner: Who learns.
             share: Of the training split, in (0, 1].
             seed: Of weights, order, and which examples where there are fewer.
-            deadline: Value of `time.monotonic()` at which training stops, wherever it is.
+            deadline: When training stops, wherever it is.
+            anew: Whether one that was cut short is trained once more.
         """
         import keras
 
-        if found := self.read(learner, share, seed):
+        if (found := self.read(learner, share, seed)) and not (anew and found.told.cut):
             return found
         work = self._file(learner, share, seed).with_suffix("")
         tell = self.progress and _named(
@@ -187,7 +197,7 @@ class Cells:
         learner: Learner,
         which: tuple[float, int],
         tell: Progress | None,
-        deadline: float | None,
+        deadline: Deadline | None,
     ) -> Cell:
         from tlzoo.training.rundir import RunDir
 
@@ -210,7 +220,7 @@ class Cells:
             round(training, 2),
             round(before + time.perf_counter() - started, 2),
             **last_phase(folder, context.task.shown, self.unit * (-1 if self.task == "regression" else 1)),
-            cut=deadline is not None and time.monotonic() >= deadline and short(folder),
+            cut=deadline is not None and deadline.stopped and short(folder),
         )
         return Cell(test, splits.test, losses, told)
 

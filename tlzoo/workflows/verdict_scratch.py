@@ -16,6 +16,7 @@ from tlzoo.plans import Plan
 from tlzoo.recipes.baselines import SCRATCH_RATES, scratch_options
 from tlzoo.recipes.catalog import RECIPES
 from tlzoo.recipes.options import defaults
+from tlzoo.training.deadline import Deadline
 from tlzoo.workflows.budget import Budget
 from tlzoo.workflows.verdict_cells import Cell, Cells, Learner
 from tlzoo.workflows.verdict_parts import better
@@ -109,12 +110,18 @@ class Search:
             return Scratch(epochs, rate)
         looks = scratch_options(self.plan, self.cells.run.folder.card)
         start = max(int(usual["epochs"]), math.ceil(STEPS / _steps(len(self.cells.splits.train), looks)))
-        first = self._cell(Scratch(start, rate), deadline=self.budget.deadline(self.budget.left / 2))
+        first = self._cell(
+            Scratch(start, rate), deadline=self.budget.deadline(self.budget.left / 2, whole=True)
+        )
         # Fewer seeds rather than fewer epochs than the recipe's; more epochs only if all seeds can have them.
         least = max(self._room(first, 2), self._fair(first), LEAST)
         if first.told.cut and least < start:
             cell = self._cell(Scratch(least, rate), deadline=self.budget.deadline())
             return Scratch(least, rate, max(0.0, cell.told.rise), short=True)
+        if (
+            first.told.cut
+        ):  # there is time for all of it by now: a larger budget, or nothing else to spend it on
+            first = self._cell(Scratch(start, rate), self.budget.deadline(), anew=True)
         most = min(max(self._room(first, self.seeds), self._fair(first)), start * 2**DOUBLINGS)
         return self._doubled(*self._slower(Scratch(start, rate), first, most), most)
 
@@ -143,9 +150,9 @@ class Search:
             settled, cell = Scratch(longer.epochs, longer.rate, could if short else 0.0, short, True), rival
         return settled
 
-    def _cell(self, settled: Scratch, deadline: float | None = None) -> Cell:
+    def _cell(self, settled: Scratch, deadline: Deadline | None = None, *, anew: bool = False) -> Cell:
         learner = settled.learner(self.plan, self.cells)
-        return self.cells.make(learner, 1.0, self.plan.seed, deadline)
+        return self.cells.make(learner, 1.0, self.plan.seed, deadline, anew=anew)
 
     def _room(self, first: Cell, seeds: int) -> int:
         """Returns how many epochs some seeds can have with all the data, and the search as many as two seeds."""
