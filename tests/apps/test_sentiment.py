@@ -106,7 +106,8 @@ def test_a_table_is_answered_sorted_and_downloaded(address, talk, look, tmp_path
 def test_long_work_is_stopped_and_what_was_answered_stays(address, look, tmp_path):
     page = look(address).open()
     table(page, write(tmp_path / "long.csv", [f"{GOAL} {number} " * 60 for number in range(30_000)]))
-    expect(page.get_by_label("Column of the texts")).to_have_value("review")
+    # More than a hundred megabytes are uploaded.
+    expect(page.get_by_label("Column of the texts")).to_have_value("review", timeout=60_000)
     page.locator("#tl-batch-ask").click()
     expect(page.locator("#tl-batch-told progress")).to_be_visible()
     page.locator("#tl-batch-stop").click()
