@@ -234,24 +234,20 @@ def main() -> None:
     names = parser.parse_args().names or list(APPS)
     from playwright.sync_api import sync_playwright
 
-    material = Material(FOLDER)
-    with sync_playwright() as playwright:
-        found = {name: APPS[name](playwright, material) for name in names}
+    material, paints, overheads = Material(FOLDER), {}, {}
     print(f"{'app':10} {'start':>6} {'first paint':>12} {'in the page':>12} {'alone':>8} {'overhead':>9}")
-    overheads = {}
-    for name, one in found.items():
-        line = f"{name:10} {one.start:4.1f} s {one.paint:10.2f} s"
-        if one.alone is not None:
-            shown, alone = statistics.median(one.answers[3:]), one.alone()
-            overheads[name] = shown - alone
-            line += f" {1000 * shown:9.0f} ms {1000 * alone:5.0f} ms {1000 * overheads[name]:6.0f} ms"
-        print(line, flush=True)
-    paints = {name: one.paint for name, one in found.items()}
-    finish(
-        paint={name: round(paint, 2) for name, paint in paints.items()},
-        overhead={name: round(overhead, 3) for name, overhead in overheads.items()},
-        met=max(paints.values()) <= PAINT and max(overheads.values(), default=0.0) <= OVERHEAD,
-    )
+    with sync_playwright() as playwright:
+        for name in names:
+            one = APPS[name](playwright, material)
+            paints[name] = round(one.paint, 2)
+            line = f"{name:10} {one.start:4.1f} s {one.paint:10.2f} s"
+            if one.alone is not None:
+                shown, alone = statistics.median(one.answers[3:]), one.alone()
+                overheads[name] = round(shown - alone, 3)
+                line += f" {1000 * shown:9.0f} ms {1000 * alone:5.0f} ms {1000 * overheads[name]:6.0f} ms"
+            print(line, flush=True)
+    met = max(paints.values()) <= PAINT and max(overheads.values(), default=0.0) <= OVERHEAD
+    finish(paint=paints, overhead=overheads, met=met)
 
 
 if __name__ == "__main__":

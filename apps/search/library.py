@@ -6,8 +6,6 @@ import base64
 import io
 import threading
 import weakref
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,6 @@ SIDE = 200
 """Longest side of a small picture, in pixels."""
 KEPT = 2000
 """Small pictures that are kept in memory."""
-DRAWN_AT_ONCE = 4
-"""Small pictures that are made at the same time."""
 EXAMPLES = 6
 
 _OPEN: weakref.WeakSet[Library] = weakref.WeakSet()
@@ -92,15 +88,6 @@ class Library:
         """Returns rows to begin with, spread over all of it."""
         rows = self.index.rows
         return [int(rows[at]) for at in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).astype(int))]
-
-    def draw(self, rows: Sequence[int]) -> None:
-        """Makes the small pictures of several rows at the same time, so that `small` has them.
-
-        Args:
-            rows: Of the index, of pictures.
-        """
-        with ThreadPoolExecutor(DRAWN_AT_ONCE) as pool:
-            list(pool.map(self.small, rows))
 
     def ask(self, query: Any, n: int) -> list[Any]:
         """Returns what is most like a query: a row of the index, or a path or text that is not in it.

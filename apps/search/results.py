@@ -18,8 +18,6 @@ def hits(library: Library, found: Sequence[Any]) -> str:
     """Returns what was found, the most alike first."""
     if not found:
         return '<p class="tl-none">There is nothing else to compare with.</p>'
-    if not library.texts:
-        library.draw([hit.row for hit in found])
     cards = "".join(_hit(library, hit) for hit in found)
     return f'<div class="tl-hits{" tl-long" if library.texts else ""}" role="list">{cards}</div>'
 

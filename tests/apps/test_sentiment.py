@@ -86,7 +86,7 @@ def test_a_table_is_answered_sorted_and_downloaded(address, talk, look, tmp_path
     texts = [GOAL, "Add salt to the soup.", "", "Water the roses."]
     page = look(address).open()
     table(page, write(tmp_path / "new.csv", texts))
-    expect(page.get_by_label("Column of the texts")).to_have_value("review", timeout=20_000)
+    expect(page.get_by_label("Column of the texts")).to_have_value("review")
     page.locator("#tl-batch-ask").click()
     rows = page.locator("#tl-batch-table tbody tr")
     expect(rows).to_have_count(4)
@@ -106,7 +106,8 @@ def test_a_table_is_answered_sorted_and_downloaded(address, talk, look, tmp_path
 def test_long_work_is_stopped_and_what_was_answered_stays(address, look, tmp_path):
     page = look(address).open()
     table(page, write(tmp_path / "long.csv", [f"{GOAL} {number} " * 60 for number in range(30_000)]))
-    expect(page.get_by_label("Column of the texts")).to_have_value("review", timeout=20_000)
+    # More than a hundred megabytes are uploaded.
+    expect(page.get_by_label("Column of the texts")).to_have_value("review", timeout=60_000)
     page.locator("#tl-batch-ask").click()
     expect(page.locator("#tl-batch-told progress")).to_be_visible()
     page.locator("#tl-batch-stop").click()
@@ -126,7 +127,7 @@ def test_two_visitors_do_not_mix(address, look, tmp_path):
     first, second = look(address).open(), look(address).open()
     for page, texts in ((first, [GOAL] * 40), (second, ["Add salt to the soup."] * 30)):
         table(page, write(tmp_path / f"{len(texts)}.csv", texts))
-        expect(page.get_by_label("Column of the texts")).to_have_value("review", timeout=20_000)
+        expect(page.get_by_label("Column of the texts")).to_have_value("review")
     first.locator("#tl-batch-ask").click()
     second.locator("#tl-batch-ask").click()
     for page, text, count in ((first, GOAL, 40), (second, "Add salt to the soup.", 30)):
