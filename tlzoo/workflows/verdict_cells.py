@@ -169,7 +169,9 @@ class Cells:
         if found := self.read(learner, share, seed):
             return found
         work = self._file(learner, share, seed).with_suffix("")
-        tell = self.progress and _named(self.progress, f"{learner.name}, {share:.0%} of the data, seed {seed}")
+        tell = self.progress and _named(
+            self.progress, f"{learner.name}, {share:.0%} of the data, seed {seed}"
+        )
         cell = self._trained(work, learner, (share, seed), tell, deadline)
         keras.backend.clear_session()
         gc.collect()
