@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -78,7 +79,12 @@ def told(verdict: Any) -> str:
         verdict: What `tlzoo.verdict` returned.
     """
     rows = [
-        [NAMES.get(row.name, row.name), f"{100 * row.value:.0f} %", str(row.seeds), _gain(row.gain)]
+        [
+            NAMES.get(row.name, row.name),
+            f"{100 * row.value:.0f} %",
+            str(row.seeds),
+            _gain(_possible(row.gain)),
+        ]
         for row in verdict.rows
     ]
     table = html.table(["who", "right", "trainings", "points over scratch"], rows, "Held-back examples")
@@ -87,7 +93,7 @@ def told(verdict: Any) -> str:
 
 def _word(verdict: Any) -> str:
     """Returns the word, and what it stands on."""
-    gain = verdict.gain
+    gain = _possible(verdict.gain)
     if gain is None:
         title = "Not known yet"
         words = (
@@ -110,9 +116,9 @@ def _word(verdict: Any) -> str:
 def _charts(verdict: Any) -> str:
     """Returns the gains on their intervals, and accuracy over the number of examples."""
     gains = [
-        (NAMES.get(row.name, row.name), row.gain, _points(row.gain.estimate))
+        (NAMES.get(row.name, row.name), gain, _points(gain.estimate))
         for row in verdict.rows
-        if row.gain is not None
+        if (gain := _possible(row.gain)) is not None
     ]
     drawn = ""
     if gains:
@@ -134,8 +140,14 @@ def _notes(verdict: Any) -> str:
         kept.append(f"There was no time for {'; '.join(map(_named, verdict.missing))}.")
     if len(verdict.curve) > 1 and verdict.catch_up.kind != "untold":
         kept.append(verdict.catch_up_words)
-    tries = [f"{one.name}: {one.why}" for one in verdict.advice]
+    # Lines to type mean nothing in a page.
+    tries = [f"{one.name}: {one.why.partition('; `')[0]}" for one in verdict.advice]
     return _list("Keep in mind", kept) + _list("Worth trying", tries)
+
+
+def _possible(gain: Any) -> Any:
+    """Returns a gain whose ends are differences that accuracies can have: two trainings alone give wider ones."""
+    return None if gain is None else replace(gain, low=max(gain.low, -1.0), high=min(gain.high, 1.0))
 
 
 def _gain(gain: Any) -> str:

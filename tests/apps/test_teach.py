@@ -323,7 +323,7 @@ def test_a_verdict_is_told_in_words(word):
     rows = (Row("run", "", 0.5, 3, gain), Row("scratch", "", 0.81, 2), Row("majority", "", 0.25, 1))
     curve = (Point(0.5, 20, 2, 0.4, 0.6), Point(1.0, 40, 2, 0.5, 0.81))
     known = ("r", "d", "accuracy", 1.0, word, gain, 0.01, 12, rows, curve, CatchUp("untold"))
-    advice = (Advice("<b>tune</b>", "it may help", ""),)
+    advice = (Advice("<b>tune</b>", "it may help; `tlzoo rank` says", ""),)
     shown = told(Verdict(*known, missing=("probe with all the data, 2 seeds",), advice=advice))
     assert f'tl-{word}"' in shown
     assert "−31 points of accuracy, between −44 and −18 (95 % sure)" in shown
@@ -332,6 +332,9 @@ def test_a_verdict_is_told_in_words(word):
     assert "&lt;b&gt;tune" in shown
     assert shown.count("<svg") == 1
     assert shown.count('class="tl-span"') == 1
+    assert "tlzoo rank" not in shown
+    wide = (*known[:5], Interval(-0.31, -1.54, 2.2), *known[6:])
+    assert "between −100 and +100 (95 % sure)" in told(Verdict(*wide))
     alone = told(Verdict(*known[:5], None, *known[6:8], rows[:1], (), CatchUp("untold")))
     assert "Not known yet" in alone
     assert "Allow more minutes" in alone
