@@ -12,6 +12,8 @@ from apps.zoo.shelf import Shelf, Wish
 from tests.app_pages import DESK, PHONE, served
 from tlzoo import registry
 
+pytestmark = pytest.mark.slow
+
 NAMES = "#tl-nets tbody .tl-pick"
 
 

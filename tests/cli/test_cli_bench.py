@@ -41,6 +41,7 @@ def test_figures_for_people_and_for_programs(run, server, tmp_path):
     assert told["examples_per_second"] == pytest.approx(3 * told["throughput"])
 
 
+@pytest.mark.slow
 def test_saturation(run, server, tmp_path):
     url, tokens = server
     words = ("--find-saturation", "--seconds", "2", "--warmup-seconds", "0.05", "--token-file", tokens)

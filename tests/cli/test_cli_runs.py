@@ -167,6 +167,7 @@ def test_export_and_predict(said, run, photos, tmp_path):
     assert np.isclose(sum(float(rows[0][f"digit {number}"]) for number in range(3)), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_broken_pictures_is_a_failure(said, run, tmp_path):
     said("export", run, tmp_path / "bundle", "-q")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")

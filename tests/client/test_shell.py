@@ -15,6 +15,8 @@ from tests.client.test_predict import CUT, GOOD, TEXTS
 from tests.export.tiny_classifier import HOSTILE
 from tlzoo.cli.client import main
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "matplotlib", "tensorflow_serving")
 
 

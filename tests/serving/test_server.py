@@ -195,6 +195,7 @@ def command(models, tmp_path):
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_signals_end_the_command_in_order(command, name):
     import urllib.request
 
@@ -208,6 +209,7 @@ def test_signals_end_the_command_in_order(command, name):
     assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_signals_end_a_start_that_would_wait_for_ever(tmp_path):
     words = ["serve", "--model_name=m", f"--model_base_path={tmp_path / 'later'}"]
     words += [f"--rest_api_port={free_port()}", "--port=0"]

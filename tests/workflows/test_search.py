@@ -109,6 +109,7 @@ def tuned(photos, tmp_path_factory):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_searches_with_its_own_weights(index, tuned, photos):
     own = tlzoo.search_index(run=tuned.path).build()
     assert own.dataset.fingerprint == tuned.folder.config["data"]["fingerprint"]
@@ -127,6 +128,7 @@ def bundle(tuned, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_bundle_searches_with_its_signature(tuned, bundle, photos, tmp_path):
     index = tlzoo.search_index(photos, bundle=bundle).build()
     own = tlzoo.search_index(run=tuned.path).build()

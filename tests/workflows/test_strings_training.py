@@ -34,6 +34,7 @@ def test_it_learns_and_only_where_it_should(tuned):
         assert all(np.array_equal(np.asarray(a), np.asarray(b)) != moves for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_resumes_to_the_very_same_result(corpus, tmp_path, tuned):
     def stop(done, total, what):
         if what.startswith("tune, epoch 3"):

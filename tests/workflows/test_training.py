@@ -146,6 +146,7 @@ def test_a_misspelt_option_fails_before_anything_is_written(digits, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_scratch_starts_elsewhere_and_is_reproducible(digits, tmp_path):
     options = SMALL | {"recipe": "scratch", "epochs": 1, "batch_size": 16}
     first = tlzoo.train(digits, out=tmp_path / "a", **options)

@@ -122,7 +122,7 @@ def pick(header: Sequence[str], columns: Columns, where: str, *, texts: bool = F
 def _missing(header: Sequence[str], name: str, role: str, where: str, item: str) -> DataError:
     spare = header[0][:40] if header else "NAME"
     short = "" if role == "path" else f" or {role}_column='{spare}'"
-    texts = f" For texts, name their column: --text-column '{spare}'." if role == "path" else ""
+    texts = f" For texts: --text-column '{spare}'." if role == "path" else ""
     there = ", ".join(repr(name if len(name) <= 40 else f"{name[:40]}…") for name in header[:20])
     return DataError(
         f"{where} has no column '{name}'; it has {there}.",
