@@ -93,7 +93,7 @@ class Settings:
             raise UsageError(
                 f"no model is named for {address}.",
                 allowed="the name of a model that it serves.",
-                do=f"Say which: Client('{address}', 'NAME').",
+                do=f"Say which: --model NAME, or Client('{address}', 'NAME').",
             )
         for what, said, found in (
             ("model", model, address.model),
