@@ -107,15 +107,21 @@ class Measured:
         self.alone: Callable[[], float] | None = None
 
 
+def asked(app: App, file: Path, shown: str, said: str) -> float:
+    """Uploads a picture, presses the main button, takes the picture away; returns the seconds of the answer."""
+    app.page.locator("#tl-picture input[type=file]").set_input_files(file)
+    app.page.locator("#tl-picture img").wait_for()
+    seconds = app.answer(app.page.locator("#main").click, shown, said)
+    app.page.locator("#tl-picture").get_by_label("Remove Image").click()
+    return seconds
+
+
 def inspect(playwright: Any, material: Material) -> Measured:
     """Uploads a cell, presses Inspect."""
     with App(playwright, "inspect", "--bundle", str(material.elpv())) as app:
         found, page = Measured(app), app.page
         for file in material.cells:
-            page.locator("#tl-picture input[type=file]").set_input_files(file)
-            page.locator("#tl-picture img").wait_for()
-            found.answers.append(app.answer(page.locator("#main").click, "#tl-answer", ".tl-said"))
-            page.locator("#tl-picture").get_by_label("Remove Image").click()
+            found.answers.append(asked(app, file, "#tl-answer", ".tl-said"))
             page.locator("#tl-answer .tl-said").wait_for(state="detached")
     found.alone = partial(of_bundle, material.elpv(), material.cells)
     return found
@@ -158,10 +164,7 @@ def search(playwright: Any, material: Material) -> Measured:
         found, page = Measured(app), app.page
         page.locator(".tl-example").first.wait_for(timeout=120_000)
         for file in material.cells:
-            page.locator("#tl-picture input[type=file]").set_input_files(file)
-            page.locator("#tl-picture img").wait_for()
-            found.answers.append(app.answer(page.locator("#main").click, "#tl-found", ".tl-hit"))
-            page.locator("#tl-picture").get_by_label("Remove Image").click()
+            found.answers.append(asked(app, file, "#tl-found", ".tl-hit"))
             page.locator("#tl-picture input[type=file]").wait_for(state="attached")
     found.alone = partial(of_index, material)
     return found

@@ -96,10 +96,8 @@ def _watch(blocks: gr.Blocks, library: Library, making: Making, begin: gr.HTML) 
     timer = gr.Timer(LOOK_EVERY)
 
     def look() -> list[Any]:
-        ready, over = (
-            library.ready,
-            library.over,
-        )  # first, so that what is said last was said of a ready index
+        # Asked first, so that what is said last was said of a ready index.
+        ready, over = library.ready, library.over
         return [
             _state(library),
             gr.Row(visible=not ready),

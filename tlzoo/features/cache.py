@@ -90,10 +90,8 @@ class FeatureCache:
         """
         known = np.flatnonzero(np.isfinite(features).all(axis=1))
         if len(known):
-            with (
-                suppress(OSError),
-                paths.replacing(self._part(key)) as file,
-            ):  # what interrupted it matters more
+            # What interrupted the pass matters more than a disk that is full.
+            with suppress(OSError), paths.replacing(self._part(key)) as file:
                 np.save(file, features[: known[-1] + 1], allow_pickle=False)
 
     def _path(self, key: FeatureKey) -> Path:
